@@ -1,0 +1,52 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { type AccessApi, asTenantId, type Caller } from "@mooring/contracts";
+import type { Database } from "@mooring/db";
+import { systemClock } from "@mooring/kit";
+import { createSealer, sealKeyBytes } from "@mooring/pki";
+import { openTestDatabase, overWire } from "@mooring/testkit";
+import type { AccessStore } from "./ports.ts";
+import { createPostgresAccessStore } from "./postgres/store.ts";
+import { createAccessService } from "./service.ts";
+
+export interface Harness {
+  readonly api: AccessApi;
+  readonly store: AccessStore;
+  readonly database: Database;
+  stop(): Promise<void>;
+}
+
+/** The service on a database of its own. */
+export async function openHarness(): Promise<Harness> {
+  const database = await openTestDatabase("access");
+  const store = createPostgresAccessStore(database);
+  return {
+    api: createAccessService({ store, clock: systemClock, sealer: createSealer([randomBytes(sealKeyBytes)]) }),
+    store,
+    database,
+    stop: database.stop,
+  };
+}
+
+/** The same service behind a wire. */
+export async function openHarnessOverGrpc(): Promise<Harness> {
+  const inner = await openHarness();
+  const wire = await overWire("access", inner.api);
+  return {
+    ...inner,
+    api: wire.api,
+    async stop() {
+      await wire.stop();
+      await inner.stop();
+    },
+  };
+}
+
+/** A tenant with one owner key, and the owner. */
+export async function makeTenant({ database }: Harness): Promise<{ readonly owner: Caller; readonly keyId: string }> {
+  const tenantId = randomUUID();
+  const keyId = randomUUID();
+  const secretHash = new Uint8Array(createHash("sha256").update(randomBytes(32)).digest());
+  await database.prisma.tenant.create({ data: { id: tenantId, name: "a tenant" } });
+  await database.prisma.apiKey.create({ data: { id: keyId, tenantId, name: "first", role: "owner", secretHash } });
+  return { owner: { tenantId: asTenantId(tenantId), principal: `key:${keyId}`, role: "owner" }, keyId };
+}

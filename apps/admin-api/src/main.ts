@@ -1,0 +1,40 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createMetrics, runService, StartError, startOpsServer, steadyClock } from "@mooring/kit";
+import { type ApiName, type Apis, connectGrpc, internalChannelCredentials, loadInternalTls } from "@mooring/rpc";
+import { settingsTable } from "./config.ts";
+import type { TlsMaterial } from "./http-server.ts";
+import { startAdminApi } from "./start.ts";
+
+function loadServerTls(dir: string): TlsMaterial {
+  const read = (file: string): Buffer => {
+    try {
+      return readFileSync(join(dir, file));
+    } catch (cause) {
+      throw new StartError(`${join(dir, file)} cannot be read (${(cause as Error).message}); run apps/setup first`);
+    }
+  };
+  return { certificate: read("server.pem"), key: read("server.key") };
+}
+
+await runService("admin-api", settingsTable, async (life, settings, log) => {
+  const internal = loadInternalTls(settings.internalTlsDir, "admin-api");
+  const tls = loadServerTls(settings.serverTlsDir);
+  const connect = <K extends ApiName>(name: K, address: string): Apis[K] =>
+    life.add(`${name} client`, connectGrpc(name, address, internalChannelCredentials(internal, name)));
+  const services = {
+    access: connect("access", settings.accessAddress),
+    devices: connect("devices", settings.devicesAddress),
+    thingModels: connect("thing-model", settings.thingModelAddress),
+    shadow: connect("shadow", settings.shadowAddress),
+    rrpc: connect("rrpc", settings.rrpcAddress),
+    events: connect("events", settings.eventsAddress),
+    sessions: connect("sessions", settings.sessionsAddress),
+  };
+  const metrics = createMetrics();
+  const { restListen, publicGrpcListen: grpcListen, amqpListen, restTls } = settings;
+  const listen = { restListen, grpcListen, amqpListen, restTls, tls };
+  const api = life.add("admin-api", await startAdminApi({ ...services, log, metrics, clock: steadyClock }, listen));
+  if (settings.opsListen !== undefined) life.add("ops", await startOpsServer({ listen: settings.opsListen, metrics, checks: {} }));
+  log.info({ rest: api.restAddress, grpc: api.grpcAddress, amqp: api.amqpAddress }, "ready");
+});

@@ -1,0 +1,53 @@
+import { hideOwnSubscriptions } from "../own-subscriptions.ts";
+import type { RouteDeps, Routes } from "../route.ts";
+import { apiKeyRoutes } from "./api-keys.ts";
+import { authorityRoutes } from "./authorities.ts";
+import { callRoutes } from "./calls.ts";
+import { certificateLifeRoutes } from "./certificate-life.ts";
+import { certificateRoutes } from "./certificates.ts";
+import { connectionRoutes } from "./connections.ts";
+import { deadLetterRoutes } from "./dead-letters.ts";
+import { deviceRoutes } from "./devices.ts";
+import { eventRoutes } from "./events.ts";
+import { historyRoutes } from "./history.ts";
+import { exportRoutes } from "./history-export.ts";
+import { pkiRoutes } from "./pki.ts";
+import { productRoutes } from "./products.ts";
+import { secretRoutes } from "./secrets.ts";
+import { selfRoutes } from "./self.ts";
+import { sessionRoutes } from "./sessions.ts";
+import { shadowRoutes } from "./shadow.ts";
+import { shadowHistoryRoutes } from "./shadow-history.ts";
+import { subscriptionRoutes } from "./subscriptions.ts";
+import { tenantRoutes } from "./tenant.ts";
+import { thingModelExportRoutes } from "./thing-model-export.ts";
+import { thingModelVersionRoutes } from "./thing-model-versions.ts";
+import { thingModelRoutes } from "./thing-models.ts";
+
+/** Every resource, in the order of the documentation. */
+export function registerRoutes(app: Routes, deps: RouteDeps): void {
+  const visible = { ...deps, events: hideOwnSubscriptions(deps.events) };
+  selfRoutes(app, deps);
+  tenantRoutes(app, deps);
+  apiKeyRoutes(app, deps);
+  thingModelRoutes(app, deps);
+  thingModelVersionRoutes(app, deps);
+  thingModelExportRoutes(app, deps);
+  productRoutes(app, deps);
+  deviceRoutes(app, deps);
+  connectionRoutes(app, visible);
+  sessionRoutes(app, deps);
+  certificateRoutes(app, deps);
+  secretRoutes(app, deps);
+  certificateLifeRoutes(app, deps);
+  authorityRoutes(app, deps);
+  pkiRoutes(app, deps);
+  shadowRoutes(app, deps);
+  shadowHistoryRoutes(app, deps);
+  historyRoutes(app, deps);
+  exportRoutes(app, deps);
+  callRoutes(app, deps);
+  subscriptionRoutes(app, visible);
+  deadLetterRoutes(app, visible);
+  eventRoutes(app, deps);
+}

@@ -1,0 +1,159 @@
+import type { CertificateAuthority } from "@mooring/contracts";
+import { z } from "zod";
+import type { Routes, Services } from "../route.ts";
+import { noQuery, productKey, tagsOf, time, toTime, uuid } from "./schemas.ts";
+
+const pem = z.string("must be a text in PEM").max(1_000_000, "must have at most 1000000 characters");
+const mode = z
+  .enum(["known", "register", "provision"])
+  .describe("Devices that are not known are refused, or registered and kept until somebody approves their certificate, or made at once.");
+const template = z.strictObject({
+  productKey,
+  namePattern: z
+    .string()
+    .max(128, "must have at most 128 characters")
+    .exactOptional()
+    .describe("The device's name, with {cn} and {serial} of its certificate; {cn} when absent."),
+  tags: tagsOf(64).exactOptional(),
+});
+const authorityPath = z.strictObject({ authorityId: uuid });
+const authorityAnswer = z.object({
+  authorityId: z.string(),
+  kind: z.string().describe("own: made by the platform; foreign: registered."),
+  status: z.string().describe("own: active or retired; foreign: pending, active or inactive."),
+  certificatePem: z.string(),
+  rootPem: z.string().optional(),
+  hasRootKey: z.boolean(),
+  mode: z.string(),
+  template: z
+    .object({ productKey: z.string(), namePattern: z.string().optional(), tags: z.record(z.string(), z.string()).optional() })
+    .optional(),
+  nonce: z.string().optional().describe("The common name of the certificate that proves possession of a pending authority."),
+  listDue: time.optional().describe("When the next revocation list must be given; from then on the authority's devices are refused."),
+  createdAt: time,
+});
+const tags = ["authorities"];
+
+export function authorityRoutes(app: Routes, { devices }: Services): void {
+  app.get(
+    "/v1/authorities",
+    {
+      config: { operation: "devices.listAuthorities" },
+      schema: {
+        tags,
+        summary: "The tenant's certificate authorities, newest first",
+        querystring: noQuery,
+        response: { 200: z.object({ authorities: z.array(authorityAnswer) }) },
+      },
+    },
+    async (request) => ({ authorities: (await devices.listAuthorities(request.caller, {})).authorities.map(toAnswer) }),
+  );
+  app.post(
+    "/v1/authorities",
+    {
+      config: { operation: "devices.registerAuthority", problems: ["quotaExceeded"] },
+      schema: {
+        tags,
+        summary: "Registers an authority of one's own; it is pending until its possession is proved",
+        querystring: noQuery,
+        body: z.strictObject({ certificatePem: pem, mode: mode.exactOptional(), template: template.exactOptional() }),
+        response: { 201: authorityAnswer },
+      },
+    },
+    async (request, reply) => {
+      const authority = await devices.registerAuthority(request.caller, request.body);
+      reply.code(201);
+      return toAnswer(authority);
+    },
+  );
+  app.patch(
+    "/v1/authorities/:authorityId",
+    {
+      config: { operation: "devices.updateAuthority", problems: ["notFound", "failedPrecondition"] },
+      schema: {
+        tags,
+        summary: "Changes a registered authority; when it is made inactive its devices' connections end within 2 s",
+        params: authorityPath,
+        querystring: noQuery,
+        body: z.strictObject({
+          status: z.enum(["active", "inactive"]).exactOptional(),
+          mode: mode.exactOptional(),
+          template: template.exactOptional(),
+        }),
+        response: { 200: authorityAnswer },
+      },
+    },
+    async (request) => toAnswer(await devices.updateAuthority(request.caller, { ...request.params, ...request.body })),
+  );
+  app.post(
+    "/v1/authorities/:authorityId/prove",
+    {
+      config: { operation: "devices.proveAuthority", problems: ["notFound", "failedPrecondition", "alreadyExists"] },
+      schema: {
+        tags,
+        summary: "Proves an authority by a certificate it has signed, whose common name is the nonce",
+        params: authorityPath,
+        querystring: noQuery,
+        body: z.strictObject({ certificatePem: pem }),
+        response: { 200: authorityAnswer },
+      },
+    },
+    async (request) => toAnswer(await devices.proveAuthority(request.caller, { ...request.params, ...request.body })),
+  );
+  app.put(
+    "/v1/authorities/:authorityId/revocation-list",
+    {
+      config: { operation: "devices.putRevocationList", problems: ["notFound"] },
+      schema: {
+        tags,
+        summary: "Gives the platform what a registered authority has revoked; connections of what is on it end within 2 s",
+        params: authorityPath,
+        querystring: noQuery,
+        body: z.strictObject({ listPem: pem }),
+        response: { 200: authorityAnswer },
+      },
+    },
+    async (request) => toAnswer(await devices.putRevocationList(request.caller, { ...request.params, ...request.body })),
+  );
+  ownRoutes(app, { devices });
+}
+
+function ownRoutes(app: Routes, { devices }: Pick<Services, "devices">): void {
+  app.post(
+    "/v1/authorities/rotate",
+    {
+      config: { operation: "devices.rotateAuthority", problems: ["failedPrecondition"] },
+      schema: {
+        tags,
+        summary: "Replaces the platform's issuing authority of the tenant; what older ones issued goes on working",
+        querystring: noQuery,
+        // Fastify gives the schema null when there is no body.
+        body: z.preprocess((body) => body ?? {}, z.strictObject({ rootKeyPem: pem.exactOptional() })),
+        response: { 201: authorityAnswer },
+      },
+    },
+    async (request, reply) => {
+      const authority = await devices.rotateAuthority(request.caller, request.body);
+      reply.code(201);
+      return toAnswer(authority);
+    },
+  );
+  app.post(
+    "/v1/authorities/take-root-key",
+    {
+      config: { operation: "devices.takeRootKey", problems: ["failedPrecondition"] },
+      schema: {
+        tags,
+        summary: "Gives the private key of the tenant's root out and keeps it no longer",
+        querystring: noQuery,
+        response: { 200: z.object({ rootKeyPem: z.string().describe("Shown in this answer and never again."), rootPem: z.string() }) },
+      },
+    },
+    (request) => devices.takeRootKey(request.caller, {}),
+  );
+}
+
+function toAnswer({ listDueMs, createdAtMs, template, ...rest }: CertificateAuthority): z.output<typeof authorityAnswer> {
+  const shape = template === undefined ? {} : { template: { ...template } };
+  return { ...rest, ...shape, ...(listDueMs === undefined ? {} : { listDue: toTime(listDueMs) }), createdAt: toTime(createdAtMs) };
+}

@@ -1,0 +1,157 @@
+import { assertMay, type DeviceAddress, type DeviceApi, uuidPattern } from "@mooring/contracts";
+import type { Clock } from "@mooring/kit";
+import { readIdentity, type Sealer } from "@mooring/pki";
+import { claimedNames } from "./certificate-names.ts";
+import { openSession, sealSession, sessionMs } from "./device-session.ts";
+import type { Welcome } from "./foreign-certificates.ts";
+import { createIssuerCheck } from "./issuer-check.ts";
+import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, SecretStore } from "./ports.ts";
+import { createRegistration } from "./registration.ts";
+import { createSecretAuthentication, judgeSecretRow, type SecretAuthentication } from "./secret-authentication.ts";
+import { goodSecrets } from "./secret-rules.ts";
+import { type ConcludeDeps, createConclude, isRefused, type Verdict } from "./verdict.ts";
+
+export type AuthenticationOperations = Pick<
+  DeviceApi,
+  "authenticateCertificate" | "checkCredential" | "createDeviceSession" | "authenticateDeviceSession"
+> &
+  SecretAuthentication &
+  Pick<DeviceApi, "registerDevice">;
+
+export interface AuthenticationDeps extends ConcludeDeps {
+  readonly credentials: CredentialStore;
+  readonly secrets: SecretStore;
+  /** Asked about certificates that nobody has seen. */
+  readonly welcome: Welcome;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+}
+
+/**
+ * Whether a device is who it says. Every way out but one is a refusal, and whatever fails on the way (the database, a sealed value that does
+ * not open) throws.
+ */
+export function createAuthenticationOperations(deps: AuthenticationDeps): AuthenticationOperations {
+  const { credentials, clock } = deps;
+  const conclude = createConclude(deps);
+  const issuedByAuthority = createIssuerCheck();
+
+  async function judgeCertificate(der: Uint8Array): Promise<Judged> {
+    const read = readIdentity(der);
+    if (!read.ok) return { verdict: { refused: read.reason } };
+    const { fingerprintSha256: fingerprint, serial, commonName } = read.identity;
+    let credential = await credentials.findCertificate(fingerprint);
+    if (credential === undefined) {
+      const fault = await deps.welcome(der, read.identity);
+      if (fault !== undefined) return { verdict: { refused: fault }, fingerprint, device: claimedNames(der) };
+      credential = await credentials.findCertificate(fingerprint);
+      if (credential === undefined) return { verdict: { refused: "unknown" }, fingerprint, device: claimedNames(der) };
+    }
+    const { device } = credential;
+    // The row is only as good as what wrote it: the bytes must also say this device and be signed by its tenant's authority.
+    const isNamed = credential.authorityKind !== "own" || commonName === device.deviceName;
+    const odd = serial !== credential.serial || !isNamed;
+    if (odd || credential.authorityTenantId !== device.tenantId) return { verdict: { refused: "mismatch" }, fingerprint, device };
+    const fault = issuedByAuthority(der, credential, clock.now());
+    return { verdict: fault === undefined ? judgeRow(credential, clock.now()) : { refused: fault }, fingerprint, device };
+  }
+
+  return {
+    ...createSecretAuthentication(deps, conclude),
+    ...createRegistration(deps, conclude),
+
+    async authenticateCertificate(caller, { certificateDer, origin }) {
+      assertMay(caller, "devices.authenticateCertificate");
+      const { verdict, fingerprint, device } = await judgeCertificate(certificateDer);
+      return conclude("certificate", verdict, { origin, device: device && addressOf(device), facts: { fingerprint } });
+    },
+
+    async createDeviceSession(caller, { deviceId, credentialId }) {
+      assertMay(caller, "devices.createDeviceSession");
+      const held = conclude("session", await checkStored(deps, deviceId, credentialId), { facts: { deviceId, credentialId } });
+      const validUntilMs = Math.min(clock.now() + sessionMs, held.validUntilMs ?? Number.POSITIVE_INFINITY);
+      return { token: sealSession(deps.sealer, { deviceId, credentialId, validUntilMs }), validUntilMs };
+    },
+
+    async authenticateDeviceSession(caller, { token, origin }) {
+      assertMay(caller, "devices.authenticateDeviceSession");
+      const session = openSession(deps.sealer, token);
+      if (session === undefined) return conclude("session", { refused: "malformed" }, { origin });
+      const { deviceId, credentialId, validUntilMs } = session;
+      const isOver = clock.now() >= validUntilMs;
+      const verdict = isOver ? { refused: "expired" } : await checkStored(deps, deviceId, credentialId);
+      const held = conclude("session", verdict, { origin, facts: { deviceId, credentialId } });
+      return { ...held, validUntilMs: Math.min(validUntilMs, held.validUntilMs ?? validUntilMs) };
+    },
+
+    async checkCredential(caller, { deviceId, credentialId }) {
+      assertMay(caller, "devices.checkCredential");
+      const verdict = await checkStored(deps, deviceId, credentialId);
+      return conclude("check", verdict, { facts: { deviceId, credentialId } });
+    },
+  };
+}
+
+function judgeRow(credential: CertificateCredential, nowMs: number): Verdict {
+  if (credential.status !== "active") return { refused: credential.status };
+  if (credential.listed) return { refused: "revoked" };
+  if (nowMs >= (credential.supersedeAtMs ?? Number.POSITIVE_INFINITY)) return { refused: "superseded" };
+  if (nowMs < credential.notBeforeMs) return { refused: "not-yet-valid" };
+  if (nowMs > credential.notAfterMs) return { refused: "expired" };
+  // An own authority that is retired issues no more; what it issued goes on working.
+  if (credential.authorityKind !== "own" && credential.authorityStatus !== "active") return { refused: "authority-inactive" };
+  if (nowMs > (credential.listDueMs ?? Number.POSITIVE_INFINITY)) return { refused: "revocation-list-outdated" };
+  if (credential.deviceStatus !== "enabled") return { refused: "disabled" };
+  return { device: credential.device, credentialId: `certificate:${credential.fingerprint}` };
+}
+
+/** A credential accepted before, looked at again: the row alone, for what was proved then stays proved. */
+async function checkStored({ credentials, clock }: AuthenticationDeps, deviceId: string, credentialId: string): Promise<Verdict> {
+  const [, kind, id = ""] = /^(certificate|secret|token|key):([0-9a-f]{1,64})$/.exec(credentialId) ?? [];
+  if (kind === undefined || !uuidPattern.test(deviceId)) return { refused: "malformed" };
+  if (kind === "certificate") {
+    const credential = await credentials.findCertificate(id);
+    if (credential === undefined || credential.device.deviceId !== deviceId) return { refused: "unknown" };
+    return judgeRow(credential, clock.now());
+  }
+  if (kind === "key") return judgeKey(await credentials.findKeysOf(deviceId), id);
+  const credential = await credentials.findSecretOf(deviceId);
+  if (credential === undefined) return { refused: "unknown" };
+  const verdict = kind === "token" ? judgeTokenVersion(credential, id) : judgeSecretVersion(credential, id, clock.now());
+  if (!isRefused(verdict) && !credential.isActivated) await credentials.activate(deviceId);
+  return verdict;
+}
+
+function judgeSecretVersion(credential: SecretCredential, version: string, nowMs: number): Verdict {
+  const refused = judgeSecretRow(credential);
+  if (refused !== undefined) return refused;
+  const good = goodSecrets(credential.secret, nowMs).find((candidate) => String(candidate.version) === version);
+  if (good === undefined) return { refused: "replaced" };
+  const { validUntilMs } = good;
+  return { device: credential.device, credentialId: `secret:${version}`, ...(validUntilMs === undefined ? {} : { validUntilMs }) };
+}
+
+function judgeTokenVersion(credential: SecretCredential, version: string): Verdict {
+  const refused = judgeSecretRow(credential);
+  if (refused !== undefined) return refused;
+  const { device, tokenHash, tokenVersion } = credential;
+  if (tokenHash === undefined || String(tokenVersion) !== version) return { refused: "replaced" };
+  return { device, credentialId: `token:${version}` };
+}
+
+function judgeKey(credential: KeyCredential | undefined, id: string): Verdict {
+  if (credential === undefined) return { refused: "unknown" };
+  const { device, deviceStatus, keys } = credential;
+  if (!keys.some(({ keyId }) => keyId === id)) return { refused: "unknown" };
+  return deviceStatus === "enabled" ? { device, credentialId: `key:${id}` } : { refused: "disabled" };
+}
+
+interface Judged {
+  readonly verdict: Verdict;
+  readonly fingerprint?: string;
+  readonly device?: DeviceAddress | undefined;
+}
+
+function addressOf({ productKey, deviceName }: DeviceAddress): DeviceAddress {
+  return { productKey, deviceName };
+}

@@ -1,0 +1,71 @@
+// Refused sign-ons on their way to the operator: counted by device, reason and place, written once a second. Best effort: what is over the limit
+// is dropped, and nobody waits for it who signs on.
+import type { DeviceAddress, SignOnOrigin } from "@mooring/contracts";
+import { type Clock, type Log, pause, type Running, startLoop } from "@mooring/kit";
+import type { CountedFailure, FailureStore } from "./ports.ts";
+
+export interface FailureBookDeps {
+  readonly store: FailureStore;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Failure extends DeviceAddress, SignOnOrigin {
+  readonly reason: string;
+  /** 1 and now unless said otherwise. */
+  readonly count?: number;
+  readonly atMs?: number;
+}
+
+export interface FailureBook {
+  add(failure: Failure): void;
+  /** Writes what there is. */
+  flush(): Promise<void>;
+  start(): Running;
+}
+
+/** Different ones between two writes. */
+const waitingMax = 5_000;
+const everyMs = 1_000;
+const textMax = 64;
+
+export function createFailureBook({ store, clock, log }: FailureBookDeps): FailureBook {
+  let waiting = new Map<string, CountedFailure>();
+
+  async function flush(): Promise<void> {
+    if (waiting.size === 0) return;
+    const failures = [...waiting.values()];
+    waiting = new Map();
+    await store.add(failures);
+  }
+
+  return {
+    add({ productKey, deviceName, reason, protocol, address, count = 1, atMs = clock.now() }) {
+      const where = { protocol: storable(protocol), address: storable(address) };
+      const key = [productKey, deviceName, reason, where.protocol, where.address].join("\n");
+      const known = waiting.get(key);
+      if (known === undefined && waiting.size >= waitingMax) return;
+      const fresh = { productKey, deviceName, reason, ...where, count, firstAtMs: atMs, lastAtMs: atMs };
+      waiting.set(key, known === undefined ? fresh : { ...known, count: known.count + count, lastAtMs: Math.max(known.lastAtMs, atMs) });
+    },
+    flush,
+    start() {
+      const step = async (signal: AbortSignal): Promise<void> => {
+        await pause(everyMs, signal);
+        await flush();
+      };
+      const loop = startLoop(step, { retryMs: everyMs, onError: (error) => log.debug({ err: error }, "failures could not be written") });
+      return {
+        stop: async () => {
+          await loop.stop();
+          await flush().catch(() => undefined);
+        },
+      };
+    },
+  };
+}
+
+/** Postgres stores no U+0000, and half a surrogate pair is no text. */
+function storable(text: string): string {
+  return text.slice(0, textMax).toWellFormed().replaceAll("\u0000", "\ufffd");
+}

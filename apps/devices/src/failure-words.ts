@@ -1,0 +1,57 @@
+// What an operator reads about a refused sign-on. The words are the metrics' labels as well, so they stay as they are.
+
+const words: Readonly<Record<string, string>> = {
+  malformed: "What was sent is no proof of the form it claims to be: look at the client id, the user name and the password.",
+  unknown: "The certificate is none that this platform issued or knows.",
+  mismatch: "The certificate and what is stored about it do not agree.",
+  "unknown-issuer": "The certificate was not issued by the authority of the device's tenant.",
+  revoked: "The certificate was revoked.",
+  pending: "The certificate waits for approval: set its status to active.",
+  inactive: "The certificate was made inactive: set its status to active.",
+  superseded: "The certificate was renewed, and its time beside the next one is over: give the device the next one.",
+  "authority-inactive": "The authority that issued the certificate is not active.",
+  "revocation-list-outdated": "The revocation list of the certificate's authority is too old to tell: give the authority a newer one.",
+  "issuer-expired": "The authority that issued the certificate is over, or not valid yet.",
+  "odd-device-name": "The certificate's authority provisions no device of the name that the certificate has.",
+  "name-taken": "The certificate's authority would provision a device whose name is taken.",
+  "too-many-certificates": "The authority has too many devices that wait for approval, or the device too many active certificates.",
+  "not-yet-valid": "The certificate or token is not valid yet: look at the device's clock.",
+  expired: "The certificate, or the token's time, is over: renew it, and look at the device's clock.",
+  disabled: "The device is disabled.",
+  "secrets-not-allowed": "The product does not allow secrets: set secretAuthentication.",
+  "no-secret": "The device has no secret; make one, or give it another credential.",
+  "legacy-not-allowed": "The signature is HMAC-MD5, which the product takes only with legacySignatures.",
+  "wrong-signature":
+    "The signature is not one of the device's secret: another secret, or other contents (client id, timestamp) were signed.",
+  "previous-secret-over": "The signature is one of the secret before, whose time is over: give the device the new one.",
+  "wrong-token":
+    "The token, or the client id it was given to, is not the one of the device: it may have been replaced by a later registration.",
+  "wrong-key": "The TLS handshake did not end: the pre-shared key is not the device's.",
+  "no-key": "The token is signed with a key that is not registered for the device.",
+  "wrong-algorithm": "The token's algorithm is not the one of its key; only EdDSA and ES256 are taken.",
+  "no-expiry": "The token has no time at which it ends (exp).",
+  "too-long": "The token is good for more than 24 hours.",
+  "wrong-audience": "The token's aud is neither the product key nor the tenant.",
+  "registration-off": "The product does not let its devices register: set registration.",
+  "no-product-secret": "The product has no secret to register with.",
+  "wrong-product-signature": "The signature of the registration is not one of the product's secret.",
+  "already-activated": "The device has credentials in use already, so it cannot register again; delete and create it to allow that.",
+  "registration-limit": "The product has as many devices made by registration as registeredDevicesMax allows.",
+  "no-credential": "Neither a certificate nor a proof of another kind was sent.",
+  "identity-mismatch": "The user name names another device than the one that was proved.",
+  "held-off": "Refused without being looked at, because too many sign-ons failed before. It goes on within a minute of the last failure.",
+  "plain-transport": "This proof may only be sent over TLS.",
+};
+
+export function wordsOf(reason: string): string {
+  return words[reason] ?? "The sign-on was refused.";
+}
+
+/** Reasons that gateways may tell. */
+export const gatewayReasons: ReadonlySet<string> = new Set([
+  "no-credential",
+  "identity-mismatch",
+  "held-off",
+  "plain-transport",
+  "wrong-key",
+]);

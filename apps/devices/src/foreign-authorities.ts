@@ -1,0 +1,132 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import {
+  type AuthorityMode,
+  assertMay,
+  type Caller,
+  type DeviceApi,
+  invalidField,
+  PlatformError,
+  type ProvisioningTemplate,
+  uuidPattern,
+} from "@mooring/contracts";
+import type { Clock } from "@mooring/kit";
+import { readAuthority, readIdentity, readRevocationList, verifyChain } from "@mooring/pki";
+import { tenantOf } from "./input.ts";
+import { toAuthority } from "./own-authorities.ts";
+import type { AuthorityRecord, AuthorityStore, ProductStore } from "./ports.ts";
+import { parseTags } from "./tags.ts";
+
+export type ForeignAuthorityOperations = Pick<DeviceApi, "registerAuthority" | "proveAuthority" | "updateAuthority" | "putRevocationList">;
+
+export interface ForeignAuthorityDeps {
+  readonly authorities: AuthorityStore;
+  readonly products: Pick<ProductStore, "find">;
+  readonly clock: Clock;
+}
+
+/** Per tenant. Those of one name are tried one after the other when a stranger comes. */
+export const foreignAuthoritiesMax = 100;
+const modes = ["known", "register", "provision"] as const satisfies readonly AuthorityMode[];
+
+/** Authorities that tenants bring along: registered, proved, and obeyed in what they have revoked. */
+export function createForeignAuthorityOperations(deps: ForeignAuthorityDeps): ForeignAuthorityOperations {
+  const { authorities, clock } = deps;
+
+  async function getForeign(tenantId: string, authorityId: unknown): Promise<AuthorityRecord> {
+    const known = typeof authorityId === "string" && uuidPattern.test(authorityId);
+    const record = known ? await authorities.find(tenantId, authorityId) : undefined;
+    if (record?.kind !== "foreign") throw noAuthority();
+    return record;
+  }
+
+  async function parseTemplate(caller: Caller, template: ProvisioningTemplate): Promise<ProvisioningTemplate> {
+    const { productKey, namePattern, tags } = template;
+    const product = typeof productKey === "string" ? await deps.products.find({ tenantId: tenantOf(caller) }, productKey) : undefined;
+    if (product === undefined) throw invalidField("/template/productKey", "there is no such product");
+    if (namePattern !== undefined && !/^(?=.*\{(cn|serial)\})([A-Za-z0-9_.:@-]|\{cn\}|\{serial\}){1,128}$/.test(namePattern))
+      throw invalidField("/template/namePattern", "must hold {cn} or {serial}, and otherwise A-Z, a-z, 0-9 and _ . : @ -");
+    return { productKey, ...(namePattern && { namePattern }), ...(tags && { tags: parseTags(tags, "/template/tags") }) };
+  }
+
+  return {
+    async registerAuthority(caller, request) {
+      assertMay(caller, "devices.registerAuthority");
+      const tenantId = tenantOf(caller);
+      const { subjectNameSha256 } = readAuthority(request.certificatePem, clock.now());
+      const mode = parseMode(request.mode ?? "known");
+      const template = request.template === undefined ? undefined : await parseTemplate(caller, request.template);
+      assertTemplate(mode, template);
+      const record: AuthorityRecord = {
+        ...{ id: randomUUID(), tenantId, kind: "foreign", status: "pending", issuingPem: request.certificatePem, mode, template },
+        ...{ nonce: randomBytes(20).toString("hex"), issuerName: subjectNameSha256, createdAtMs: clock.now() },
+      };
+      if ((await authorities.insertForeign(record, foreignAuthoritiesMax)) === "limit")
+        throw new PlatformError("quotaExceeded", `a tenant registers at most ${foreignAuthoritiesMax} authorities`);
+      return toAuthority(record);
+    },
+
+    async proveAuthority(caller, request) {
+      assertMay(caller, "devices.proveAuthority");
+      const tenantId = tenantOf(caller);
+      const record = await getForeign(tenantId, request.authorityId);
+      if (record.status !== "pending") throw new PlatformError("failedPrecondition", `the authority is ${record.status} already`);
+      const authority = readAuthority(record.issuingPem, clock.now());
+      const der = readOneDer(request.certificatePem);
+      const chain = verifyChain(der, [], [authority.anchor], { nowMs: clock.now(), purpose: "client" });
+      if (!chain.ok) throw invalidField("/certificatePem", `is not signed by the authority: ${chain.reason}`);
+      const read = readIdentity(der);
+      if (!read.ok || read.identity.commonName !== record.nonce)
+        throw invalidField("/certificatePem", `must have the common name ${record.nonce}`);
+      if ((await authorities.prove(record.id, authority.fingerprintSha256)) === "taken")
+        throw new PlatformError("alreadyExists", "the authority is registered already, here or with another tenant");
+      return toAuthority(await getForeign(tenantId, record.id));
+    },
+
+    async updateAuthority(caller, request) {
+      assertMay(caller, "devices.updateAuthority");
+      const record = await getForeign(tenantOf(caller), request.authorityId);
+      const { status } = request;
+      if (status !== undefined && status !== "active" && status !== "inactive")
+        throw invalidField("/status", "must be one of active, inactive");
+      if (status !== undefined && record.status === "pending")
+        throw new PlatformError("failedPrecondition", "the authority is pending: prove that it is yours first");
+      const template = request.template === undefined ? undefined : await parseTemplate(caller, request.template);
+      const mode = request.mode === undefined ? undefined : parseMode(request.mode);
+      assertTemplate(mode ?? record.mode, template ?? record.template);
+      const patch = { ...(status && { status }), ...(mode && { mode }), ...(template && { template }) };
+      return toAuthority(await authorities.update(record.id, patch));
+    },
+
+    async putRevocationList(caller, request) {
+      assertMay(caller, "devices.putRevocationList");
+      const record = await getForeign(tenantOf(caller), request.authorityId);
+      const list = readRevocationList(request.listPem, record.issuingPem);
+      if (list.nextUpdateMs <= clock.now())
+        throw invalidField("/listPem", `is out of date: the next one was due at ${new Date(list.nextUpdateMs).toISOString()}`);
+      return toAuthority(await authorities.replaceList(record.id, list.nextUpdateMs, list.entries));
+    },
+  };
+}
+
+export const noAuthority = (): PlatformError => new PlatformError("notFound", "there is no such authority");
+
+function parseMode(mode: string): AuthorityMode {
+  const known = modes.find((candidate) => candidate === mode);
+  if (known === undefined) throw invalidField("/mode", `must be one of ${modes.join(", ")}`);
+  return known;
+}
+
+function assertTemplate(mode: AuthorityMode, template: ProvisioningTemplate | undefined): void {
+  if (mode !== "known" && template === undefined)
+    throw invalidField("/template", `is needed with the mode ${mode}: it says what devices are made`);
+}
+
+/** One certificate in PEM. Throws invalidArgument. */
+export function readOneDer(certificatePem: string, pointer = "/certificatePem"): Buffer {
+  const [whole, base64 = ""] =
+    typeof certificatePem === "string"
+      ? (/^\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]{1,24000})-----END CERTIFICATE-----\s*$/.exec(certificatePem) ?? [])
+      : [];
+  if (whole === undefined) throw invalidField(pointer, "must be exactly one CERTIFICATE in PEM");
+  return Buffer.from(base64.replaceAll(/\s/g, ""), "base64");
+}

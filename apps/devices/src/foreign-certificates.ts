@@ -1,0 +1,130 @@
+// Certificates that a registered authority has signed: registered by hand, or by the device that shows one.
+import { randomUUID, X509Certificate } from "node:crypto";
+import { assertMay, type DeviceApi, deviceNamePattern, invalidField } from "@mooring/contracts";
+import type { Clock, Log } from "@mooring/kit";
+import { type CertificateIdentity, readAuthority, readCertificateTimes, readIdentity, verifyChain } from "@mooring/pki";
+import { activeCertificatesMax, refuseOutcome } from "./certificates.ts";
+import { readOneDer } from "./foreign-authorities.ts";
+import { noDevice, parseAddress, tenantOf } from "./input.ts";
+import type { AuthorityRecord, AuthorityStore, CertificateStore, DeviceStore, NewArrival } from "./ports.ts";
+
+export interface ForeignCertificateDeps {
+  readonly authorities: AuthorityStore;
+  readonly certificates: CertificateStore;
+  readonly devices: DeviceStore;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Devices of one authority that wait for approval. */
+export const pendingMax = 10_000;
+/** Authorities of one name that are tried for a stranger. */
+const candidatesMax = 32;
+
+/** Why nothing was made, or undefined when something was: then the certificate is looked up like any other. */
+export type Welcome = (certificateDer: Uint8Array, identity: CertificateIdentity) => Promise<string | undefined>;
+
+/** First connects: whether a registered authority vouches for the stranger, and what its tenant wants made of it. */
+export function createWelcome(deps: ForeignCertificateDeps): Welcome {
+  const { authorities, certificates, clock, log } = deps;
+  return async (der, identity) => {
+    const candidates = await authorities.findByName(identity.issuerNameSha256, candidatesMax);
+    let reason = "unknown";
+    for (const authority of candidates) {
+      const fault = faultOf(der, authority, clock.now());
+      if (fault !== undefined) {
+        reason = fault;
+        continue;
+      }
+      if ((await authorities.findRevocation(authority.id, identity.serial)) !== undefined) return "revoked";
+      const arrival = createArrival(der, identity, authority, clock.now());
+      if (arrival === undefined) return "odd-device-name";
+      const outcome = await certificates.insertArrival(arrival);
+      if (outcome === "limit" || outcome === "taken") return outcome === "limit" ? "too-many-certificates" : "name-taken";
+      const { productKey, deviceName } = arrival.device;
+      log.info(
+        { productKey, deviceName, authorityId: authority.id, status: arrival.certificate.status },
+        "a device came for the first time",
+      );
+      return undefined;
+    }
+    return reason;
+  };
+}
+
+/** What is wrong with a certificate as one of this authority's, now. */
+function faultOf(der: Uint8Array, authority: AuthorityRecord, nowMs: number): string | undefined {
+  if (authority.listDueMs !== undefined && authority.listDueMs < nowMs) return "revocation-list-outdated";
+  let anchor: ReturnType<typeof readAuthority>["anchor"];
+  try {
+    anchor = readAuthority(authority.issuingPem, nowMs).anchor;
+  } catch {
+    return "issuer-expired";
+  }
+  const chain = verifyChain(der, [], [anchor], { nowMs, purpose: "client" });
+  return chain.ok ? undefined : chain.reason;
+}
+
+function createArrival(der: Uint8Array, identity: CertificateIdentity, authority: AuthorityRecord, nowMs: number): NewArrival | undefined {
+  const { template, tenantId } = authority;
+  if (template === undefined) return undefined;
+  const pattern = template.namePattern ?? "{cn}";
+  if (pattern.includes("{cn}") && identity.commonName === undefined) return undefined;
+  const deviceName = pattern.replaceAll("{cn}", identity.commonName ?? "").replaceAll("{serial}", identity.serial);
+  if (!deviceNamePattern.test(deviceName)) return undefined;
+  return {
+    device: {
+      ...{ tenantId, productKey: template.productKey, deviceName, deviceId: randomUUID() },
+      ...{ status: "enabled", tags: template.tags ?? {}, createdAtMs: nowMs },
+    },
+    certificate: toCertificate(der, identity, { authorityId: authority.id, status: authority.mode === "register" ? "pending" : "active" }),
+    by: { principal: `authority:${authority.id}`, atMs: nowMs },
+    ...{ pendingMax, activeMax: activeCertificatesMax },
+  };
+}
+
+function toCertificate(
+  der: Uint8Array,
+  identity: CertificateIdentity,
+  state: { readonly authorityId: string; readonly status: string },
+): NewArrival["certificate"] {
+  return {
+    ...state,
+    fingerprint: identity.fingerprintSha256,
+    serial: identity.serial,
+    subject: identity.commonName === undefined ? "" : `CN=${identity.commonName}`,
+    pem: new X509Certificate(der).toString(),
+    ...readCertificateTimes(der),
+  };
+}
+
+export function createForeignCertificateOperations(deps: ForeignCertificateDeps): Pick<DeviceApi, "registerCertificate"> {
+  const { authorities, certificates, devices, clock } = deps;
+  return {
+    async registerCertificate(caller, request) {
+      assertMay(caller, "devices.registerCertificate");
+      const tenantId = tenantOf(caller);
+      const device = await devices.find({ tenantId }, parseAddress(request));
+      if (device === undefined) throw noDevice();
+      const der = readOneDer(request.certificatePem);
+      const read = readIdentity(der);
+      if (!read.ok) throw invalidField("/certificatePem", `cannot be a device's: ${read.reason}`);
+      let fault = "none of the tenant's active authorities has signed it";
+      for (const authority of await authorities.list(tenantId, 1_000)) {
+        if (authority.kind !== "foreign" || authority.status !== "active" || authority.issuerName !== read.identity.issuerNameSha256)
+          continue;
+        const found = faultOf(der, authority, clock.now());
+        if (found !== undefined) {
+          fault = found;
+          continue;
+        }
+        const { deviceId } = device;
+        const certificate = toCertificate(der, read.identity, { authorityId: authority.id, status: "active" });
+        refuseOutcome(await certificates.insert({ ...certificate, deviceId }, { activeMax: activeCertificatesMax, nowMs: clock.now() }));
+        const { authorityId: _, pem: __, ...answer } = certificate;
+        return answer;
+      }
+      throw invalidField("/certificatePem", fault);
+    },
+  };
+}

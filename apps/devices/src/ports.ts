@@ -1,0 +1,392 @@
+import type {
+  Acknowledgement,
+  AuthorityMode,
+  Certificate,
+  CertificateProfile,
+  ConnectionFailure,
+  Device,
+  DeviceAddress,
+  DeviceChange,
+  DevicePublicKey,
+  DeviceRef,
+  LifecycleBody,
+  Product,
+  ProductOptions,
+  ProductSecrecy,
+  ProvisioningTemplate,
+  Registration,
+  ThingModelApi,
+  ThingModelPin,
+  ValidationMode,
+} from "@mooring/contracts";
+
+/** Whether a model exists for a tenant is thing-model's to say; asked with the original caller. */
+export type ModelDirectory = Pick<ThingModelApi, "get">;
+
+/** Whose objects may be found: a tenant's own, or any for the platform's own services. */
+export type Scope = { readonly tenantId: string } | "anyTenant";
+
+/** A cut of a list: `limit` items whose key sorts after `after`. */
+export interface Cut {
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+/** Product options that were checked. */
+export interface OptionsPatch extends ProductOptions {
+  readonly acknowledgement?: Acknowledgement;
+}
+
+/** What was checked of a product's secrecy. */
+export interface SecrecyPatch extends ProductSecrecy {
+  readonly registration?: Registration;
+}
+
+export interface ProductPatch extends OptionsPatch, SecrecyPatch {
+  readonly name?: string;
+  readonly validation?: ValidationMode;
+  readonly thingModel?: ThingModelPin;
+  readonly certificateProfile?: CertificateProfile;
+}
+
+/** Every change below is committed together with its row in the change feed. */
+export interface ProductStore {
+  /** `taken` when the key is in use, by whatever tenant. */
+  insert(product: Product): Promise<"inserted" | "taken">;
+  find(scope: Scope, productKey: string): Promise<Product | undefined>;
+  count(tenantId: string): Promise<number>;
+  /** By product key. */
+  list(scope: Scope, cut: Cut): Promise<readonly Product[]>;
+  update(tenantId: string, productKey: string, patch: ProductPatch): Promise<Product | undefined>;
+}
+
+/** Who changes a device, and when: what the log will say of it. */
+export interface Author {
+  readonly principal: string;
+  readonly atMs: number;
+}
+
+export type Tags = Device["tags"];
+
+/** What a device lives through (created, enabled, disabled, deleted) is committed together with the event that says so. */
+export interface DeviceStore {
+  /** The product must exist and be the tenant's. */
+  insert(device: Device, by: Author): Promise<"inserted" | "taken">;
+  find(scope: Scope, address: DeviceAddress): Promise<Device | undefined>;
+  /** By device name. */
+  list(tenantId: string, productKey: string, cut: Cut): Promise<readonly Device[]>;
+  /** A device that has the status already stays as it is. */
+  setStatus(tenantId: string, address: DeviceAddress, status: DeviceStatus, by: Author): Promise<Device | undefined>;
+  /** Replaces all tags. A device that has these already stays as it is. */
+  setTags(tenantId: string, address: DeviceAddress, tags: Tags): Promise<Device | undefined>;
+  /** Of any tenant. Devices that are gone are left out. */
+  findTags(deviceIds: readonly string[]): Promise<readonly { readonly deviceId: string; readonly tags: Tags }[]>;
+  /** With all its credentials. False when there is none. */
+  delete(tenantId: string, address: DeviceAddress, by: Author): Promise<boolean>;
+}
+
+export type DeviceStatus = "enabled" | "disabled";
+
+/** An authority for device certificates: a tenant's own, or one that it registered. The private keys are sealed. */
+export interface AuthorityRecord {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly kind: "own" | "foreign";
+  readonly status: string;
+  readonly rootPem?: string | undefined;
+  readonly sealedRoot?: string | undefined;
+  /** Its own certificate, which devices' certificates are checked against. */
+  readonly issuingPem: string;
+  readonly sealedKey?: string | undefined;
+  readonly mode: AuthorityMode;
+  readonly template?: ProvisioningTemplate | undefined;
+  readonly nonce?: string | undefined;
+  readonly issuerName?: string | undefined;
+  readonly listDueMs?: number | undefined;
+  readonly createdAtMs: number;
+}
+
+/** The authority that issues for a tenant. */
+export interface IssuingAuthority extends AuthorityRecord {
+  readonly kind: "own";
+  readonly rootPem: string;
+  readonly sealedKey: string;
+}
+
+export interface AuthorityPatch {
+  readonly status?: string;
+  readonly mode?: AuthorityMode;
+  readonly template?: ProvisioningTemplate;
+}
+
+export interface RevokedSerial extends Revocation {
+  readonly serial: string;
+}
+
+export interface AuthorityStore {
+  findIssuing(tenantId: string): Promise<IssuingAuthority | undefined>;
+  /** Answers the tenant's authority: the given one, or the one that was there first. */
+  insertIssuing(authority: IssuingAuthority): Promise<IssuingAuthority>;
+  /** Retires the authority `before`, which gives its root's key up, and puts the other in its place. False when `before` does not issue any more. */
+  replaceIssuing(before: string, authority: IssuingAuthority): Promise<boolean>;
+  removeRootKey(authorityId: string): Promise<void>;
+  /** Of any tenant: for what is published. */
+  get(authorityId: string): Promise<AuthorityRecord | undefined>;
+  find(tenantId: string, authorityId: string): Promise<AuthorityRecord | undefined>;
+  /** Newest first. */
+  list(tenantId: string, limit: number): Promise<readonly AuthorityRecord[]>;
+  /** `limit` when the tenant has `max` of them. */
+  insertForeign(authority: AuthorityRecord, max: number): Promise<"inserted" | "limit">;
+  /** `taken` when another has proved an authority with this fingerprint. */
+  prove(authorityId: string, fingerprint: string): Promise<"proved" | "taken">;
+  /** Committed with the changes that make gateways look at its devices again. */
+  update(authorityId: string, patch: AuthorityPatch): Promise<AuthorityRecord>;
+  /** Active ones that carry this name and make devices known; at most `limit`. */
+  findByName(issuerName: string, limit: number): Promise<readonly AuthorityRecord[]>;
+  /** What is on the authority's list and not over, at most `limit`. */
+  revocations(authorityId: string, nowMs: number, limit: number): Promise<readonly RevokedSerial[]>;
+  findRevocation(authorityId: string, serial: string): Promise<RevokedSerial | undefined>;
+  hasCertificate(authorityId: string, serial: string): Promise<boolean>;
+  /** Forgets what was revoked and has ended since: its end refuses it now (RFC 5280 §3.3). Answers how many. */
+  removeEndedRevocations(endedBeforeMs: number): Promise<number>;
+  /** Each list has the number after the one before. */
+  nextListNumber(authorityId: string): Promise<bigint>;
+  /** What the authority says itself replaces what it said before; what was revoked here stays. Committed with the changes. */
+  replaceList(authorityId: string, listDueMs: number, entries: readonly RevokedSerial[]): Promise<AuthorityRecord>;
+}
+
+export interface NewCertificate extends Certificate {
+  readonly deviceId: string;
+  readonly authorityId: string;
+  readonly pem: string;
+}
+
+export interface InsertLimits {
+  readonly activeMax: number;
+  readonly nowMs: number;
+  /** The certificate that this one is to replace, and when it stops working. */
+  readonly supersede?: { readonly fingerprint: string; readonly atMs: number };
+}
+
+/** A device that shows a certificate nobody has seen, to be made. */
+export interface NewArrival {
+  readonly device: Device;
+  readonly certificate: Omit<NewCertificate, "deviceId">;
+  readonly by: Author;
+  readonly pendingMax: number;
+  readonly activeMax: number;
+}
+
+export interface CertificateStore {
+  /**
+   * `limit` when the device has `activeMax` certificates that work or may, `gone` when the device was deleted meanwhile, `taken` when the
+   * certificate is somebody's, `stale` when the one to be replaced does not work any more. Atomic.
+   */
+  insert(certificate: NewCertificate, limits: InsertLimits): Promise<"inserted" | "limit" | "gone" | "taken" | "stale">;
+  /** Makes the device, unless it is there, and the certificate its own. `taken` when the name is that of a device of another origin. Atomic. */
+  insertArrival(arrival: NewArrival): Promise<"inserted" | "limit" | "taken" | "known">;
+  /** Newest first. */
+  list(deviceId: string, limit: number): Promise<readonly Certificate[]>;
+  find(deviceId: string, fingerprint: string): Promise<Certificate | undefined>;
+  /** A certificate already revoked stays as it is. Undefined when the device has none with this fingerprint. */
+  revoke(device: Device, fingerprint: string, revocation: Revocation): Promise<Certificate | undefined>;
+  /** From `pending`, `active` or `inactive`; undefined when it is none of these any more. */
+  setStatus(device: Device, fingerprint: string, status: "active" | "inactive", nowMs: number): Promise<Certificate | undefined>;
+  /** Brings certificates whose overlap is over to their end. Answers how many there were, `limit` at most. */
+  supersedeDue(nowMs: number, limit: number): Promise<number>;
+  /** Records that certificates end soon, or have ended, once for each of these moments. Answers how many there were, `limit` at most. */
+  noticeEnds(nowMs: number, limit: number): Promise<number>;
+}
+
+export interface Revocation {
+  readonly revokedAtMs: number;
+  readonly reason: string;
+}
+
+/** All that decides whether a certificate proves a device, read at one moment. */
+export interface CertificateCredential {
+  readonly device: DeviceRef;
+  readonly deviceStatus: string;
+  readonly fingerprint: string;
+  readonly serial: string;
+  readonly status: string;
+  readonly supersedeAtMs: number | undefined;
+  /** It is on its authority's list. */
+  readonly listed: boolean;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly authorityId: string;
+  readonly authorityTenantId: string;
+  readonly authorityKind: string;
+  readonly authorityStatus: string;
+  readonly listDueMs: number | undefined;
+  readonly issuingPem: string;
+}
+
+/** A secret as it is kept, and the one before as long as both are good. */
+export interface StoredSecret {
+  readonly sealed: string | undefined;
+  readonly version: number;
+  readonly previous: PreviousSecret | undefined;
+}
+
+export interface PreviousSecret {
+  readonly sealed: string;
+  readonly version: number;
+  readonly untilMs: number;
+}
+
+/** All that decides whether a secret or a token proves a device, read at one moment. */
+export interface SecretCredential {
+  readonly device: DeviceRef;
+  readonly deviceStatus: string;
+  readonly secretAuthentication: boolean;
+  readonly legacySignatures: boolean;
+  readonly secret: StoredSecret;
+  readonly tokenHash: string | undefined;
+  readonly tokenVersion: number;
+  /** Registers no more. */
+  readonly isActivated: boolean;
+}
+
+export interface StoredPublicKey extends DevicePublicKey {
+  readonly pem: string;
+}
+
+/** All that decides whether a key proves a device, read at one moment. */
+export interface KeyCredential {
+  readonly device: DeviceRef;
+  readonly deviceStatus: string;
+  readonly keys: readonly StoredPublicKey[];
+}
+
+/** The reads behind every sign-on: one statement each. */
+export interface CredentialStore {
+  findCertificate(fingerprint: string): Promise<CertificateCredential | undefined>;
+  findSecret(address: DeviceAddress): Promise<SecretCredential | undefined>;
+  findSecretOf(deviceId: string): Promise<SecretCredential | undefined>;
+  findKeys(address: DeviceAddress): Promise<KeyCredential | undefined>;
+  findKeysOf(deviceId: string): Promise<KeyCredential | undefined>;
+  /** From now on the device does not register again. */
+  activate(deviceId: string): Promise<void>;
+}
+
+/** A new secret in place of the last one. */
+export interface Rotation {
+  /** Called once, with the version the new one has. */
+  readonly seal: (version: number) => string;
+  readonly nowMs: number;
+  /** How long the one before is good as well; not at all when 0. */
+  readonly overlapMs: number;
+}
+
+export interface Rotated {
+  readonly version: number;
+  readonly previousValidUntilMs: number | undefined;
+}
+
+/** All that decides whether a product's secret proves a registration. */
+export interface RegistrationCredential {
+  readonly tenantId: string;
+  readonly productKey: string;
+  readonly secretAuthentication: boolean;
+  readonly legacySignatures: boolean;
+  readonly registration: string;
+  readonly secret: StoredSecret;
+}
+
+/** Given to the store: what a device that registers gets, made once it is known which version it has. */
+export type Enrolment =
+  | { readonly kind: "secret"; readonly seal: (device: DeviceRef, version: number) => string }
+  | { readonly kind: "token"; readonly tokenHash: string; readonly nowMs: number };
+
+/** Why a device may not register; or that it did. */
+export type EnrolmentOutcome = "enrolled" | "unknown" | "disabled" | "already-activated" | "registration-limit";
+
+export interface SecretStore {
+  /** Undefined when the device is gone. The device counts as activated: an operator has seen to its secret. */
+  rotateDevice(device: Device, rotation: Rotation): Promise<Rotated | undefined>;
+  rotateProduct(product: Product, rotation: Rotation): Promise<Rotated | undefined>;
+  findRegistration(productKey: string): Promise<RegistrationCredential | undefined>;
+  /** With a secret the device must be there; with a token it is made when it is not. Atomic. */
+  enrol(product: RegistrationCredential, address: DeviceAddress, enrolment: Enrolment): Promise<EnrolmentOutcome>;
+}
+
+export interface PublicKeyStore {
+  /** A key that is there already stays as it is. `limit` when the device has `max` others; `gone` when it was deleted meanwhile. */
+  insert(device: Device, key: StoredPublicKey, max: number): Promise<DevicePublicKey | "limit" | "gone">;
+  list(deviceId: string): Promise<readonly DevicePublicKey[]>;
+  /** False when the device has none of this id. */
+  delete(device: Device, keyId: string): Promise<boolean>;
+}
+
+/** Refused sign-ons of one kind, counted. */
+export interface CountedFailure extends DeviceAddress {
+  readonly reason: string;
+  readonly protocol: string;
+  readonly address: string;
+  readonly count: number;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+}
+
+export type StoredFailure = Omit<ConnectionFailure, "message">;
+
+export interface FailureStore {
+  /** Of devices that do not exist nothing is kept; of each other the last 20 kinds. */
+  add(failures: readonly CountedFailure[]): Promise<void>;
+  /** Newest first. */
+  list(deviceId: string, sinceMs: number): Promise<readonly StoredFailure[]>;
+}
+
+/** What the feed keeps: offsets from `first` to `last`; both 0 when it is empty. */
+export interface ChangeWindow {
+  readonly first: number;
+  readonly last: number;
+  readonly changes: readonly DeviceChange[];
+}
+
+export interface ChangeStore {
+  /** The first `limit` changes after an offset, and the bounds of what is kept, all read at one moment. */
+  read(after: number, limit: number): Promise<ChangeWindow>;
+  /** Calls back after each change this process has committed, until the returned function is called. */
+  onAppended(listener: () => void): () => void;
+  /** Removes what is older, save the newest change of all, which marks where the feed ends. Answers how many. */
+  removeOlderThan(ageMs: number): Promise<number>;
+}
+
+/** Something that happened to a device and is not in the log yet. */
+export interface DeviceEvent {
+  readonly id: string;
+  readonly messageId: string;
+  readonly device: DeviceRef;
+  readonly action: LifecycleBody["action"];
+  /** What its record says besides. */
+  readonly detail?: Omit<LifecycleBody, "action" | "principal">;
+  readonly principal: string;
+  readonly atMs: number;
+}
+
+/** Events of devices on their way to the log: written in the transaction of what happened, removed once the log holds them. */
+export interface DeviceEventStore {
+  /** How many wait, counted up to `countMax`, and since when the oldest does. */
+  waiting(countMax: number): Promise<{ readonly count: number; readonly oldestAtMs: number | undefined }>;
+  /**
+   * Gives the oldest `limit` events to `relay`, in order, and removes those whose ids it answers. One caller at a time, over all processes:
+   * `busy` when another one is at it. Whatever goes wrong on the way, nothing is removed that was not answered.
+   */
+  take(limit: number, relay: (events: readonly DeviceEvent[]) => Promise<readonly string[]>): Promise<"busy" | "done">;
+}
+
+export interface DeviceStores {
+  readonly products: ProductStore;
+  readonly devices: DeviceStore;
+  readonly certificates: CertificateStore;
+  readonly authorities: AuthorityStore;
+  readonly credentials: CredentialStore;
+  readonly secrets: SecretStore;
+  readonly publicKeys: PublicKeyStore;
+  readonly failures: FailureStore;
+  readonly changes: ChangeStore;
+  readonly events: DeviceEventStore;
+}

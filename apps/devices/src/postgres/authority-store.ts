@@ -1,0 +1,160 @@
+import type { AuthorityMode, ProvisioningTemplate } from "@mooring/contracts";
+import type { Database } from "@mooring/db";
+import type { AuthorityRecord, AuthorityStore, IssuingAuthority, RevokedSerial } from "../ports.ts";
+import type { ChangeLog, Transaction } from "./change-log.ts";
+import { isTaken } from "./prisma-errors.ts";
+
+export function createAuthorityStore({ prisma }: Pick<Database, "prisma">, log: ChangeLog): AuthorityStore {
+  async function findIssuing(tenantId: string): Promise<IssuingAuthority | undefined> {
+    const row = await prisma.authority.findFirst({ where: { tenantId, kind: "own", status: "active" } });
+    return row === null ? undefined : (toRecord(row) as IssuingAuthority);
+  }
+  const recordOf = (row: AuthorityRow | null): AuthorityRecord | undefined => (row === null ? undefined : toRecord(row));
+
+  return {
+    findIssuing,
+
+    async insertIssuing(authority) {
+      await prisma.authority.createMany({ data: [toRow(authority)], skipDuplicates: true });
+      const stored = await findIssuing(authority.tenantId);
+      if (stored === undefined) throw new Error("an authority just stored is not there");
+      return stored;
+    },
+
+    replaceIssuing: (before, authority) =>
+      prisma.$transaction(async (tx) => {
+        const where = { id: before, kind: "own", status: "active" };
+        const { count } = await tx.authority.updateMany({ where, data: { status: "retired", sealedRoot: null } });
+        if (count > 0) await tx.authority.create({ data: toRow(authority) });
+        return count > 0;
+      }),
+
+    async removeRootKey(id) {
+      await prisma.authority.updateMany({ where: { id }, data: { sealedRoot: null } });
+    },
+
+    get: async (id) => recordOf(await prisma.authority.findUnique({ where: { id } })),
+    find: async (tenantId, id) => recordOf(await prisma.authority.findFirst({ where: { id, tenantId } })),
+
+    async list(tenantId, limit) {
+      const orderBy = [{ createdAt: "desc" as const }, { id: "asc" as const }];
+      return (await prisma.authority.findMany({ where: { tenantId }, orderBy, take: limit })).map(toRecord);
+    },
+
+    async insertForeign(authority, max) {
+      if ((await prisma.authority.count({ where: { tenantId: authority.tenantId, kind: "foreign" } })) >= max) return "limit";
+      await prisma.authority.create({ data: toRow(authority) });
+      return "inserted";
+    },
+
+    async prove(id, fingerprint) {
+      try {
+        await prisma.authority.updateMany({ where: { id, status: "pending" }, data: { fingerprint, status: "active", nonce: null } });
+        return "proved";
+      } catch (error) {
+        if (isTaken(error)) return "taken";
+        throw error;
+      }
+    },
+
+    update: (id, { template, ...plain }) =>
+      log.commit(async (tx, record) => {
+        const row = await tx.authority.update({ where: { id }, data: { ...plain, ...(template && { template: { ...template } }) } });
+        for (const productKey of await productsOf(tx, id)) await record({ productKey });
+        return toRecord(row);
+      }),
+
+    async findByName(issuerName, limit) {
+      const where = { issuerName, kind: "foreign", status: "active", mode: { in: ["register", "provision"] } };
+      return (await prisma.authority.findMany({ where, orderBy: { id: "asc" }, take: limit })).map(toRecord);
+    },
+
+    async revocations(authorityId, nowMs, limit) {
+      const where = { authorityId, notAfter: { gt: new Date(nowMs) } };
+      return (await prisma.revocation.findMany({ where, orderBy: { serial: "asc" }, take: limit })).map(toRevoked);
+    },
+
+    async findRevocation(authorityId, serial) {
+      const row = await prisma.revocation.findUnique({ where: { authorityId_serial: { authorityId, serial } } });
+      return row === null ? undefined : toRevoked(row);
+    },
+
+    hasCertificate: async (authorityId, serial) =>
+      (await prisma.certificate.findUnique({ where: { authorityId_serial: { authorityId, serial } }, select: { serial: true } })) !== null,
+
+    async removeEndedRevocations(endedBeforeMs) {
+      return (await prisma.revocation.deleteMany({ where: { notAfter: { lt: new Date(endedBeforeMs) } } })).count;
+    },
+
+    async nextListNumber(id) {
+      return (await prisma.authority.update({ where: { id }, data: { crlNumber: { increment: 1 } } })).crlNumber;
+    },
+
+    replaceList: (id, listDueMs, entries) =>
+      log.commit(async (tx, record) => {
+        const row = await tx.authority.update({ where: { id }, data: { crlNextUpdate: new Date(listDueMs) } });
+        await tx.revocation.deleteMany({ where: { authorityId: id, listed: true } });
+        const data = entries.map(({ serial, revokedAtMs, reason }) => {
+          return { authorityId: id, serial, revokedAt: new Date(revokedAtMs), reason, listed: true, notAfter: foreverListed };
+        });
+        await tx.revocation.createMany({ data, skipDuplicates: true });
+        for (const productKey of await productsOf(tx, id)) await record({ productKey });
+        return toRecord(row);
+      }),
+  };
+}
+
+/** A foreign list does not say when the certificates on it end; they leave it with the next list. */
+const foreverListed = new Date("9999-12-31T23:59:59Z");
+
+async function productsOf(tx: Transaction, authorityId: string): Promise<string[]> {
+  const rows = await tx.$queryRaw<{ readonly product_key: string }[]>`SELECT DISTINCT d.product_key
+    FROM certificates c JOIN devices d ON d.id = c.device_id WHERE c.authority_id = ${authorityId}::uuid`;
+  return rows.map((row) => row.product_key);
+}
+
+function toRow({ createdAtMs, listDueMs: _, template, ...record }: AuthorityRecord) {
+  const { rootPem = null, sealedRoot = null, sealedKey = null, nonce = null, issuerName = null, ...rest } = record;
+  const shape = template === undefined ? {} : { template: { ...template } };
+  return { ...rest, ...shape, rootPem, sealedRoot, sealedKey, nonce, issuerName, createdAt: new Date(createdAtMs) };
+}
+
+interface AuthorityRow {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly kind: string;
+  readonly status: string;
+  readonly rootPem: string | null;
+  readonly sealedRoot: string | null;
+  readonly issuingPem: string;
+  readonly sealedKey: string | null;
+  readonly mode: string;
+  readonly template: unknown;
+  readonly nonce: string | null;
+  readonly issuerName: string | null;
+  readonly crlNextUpdate: Date | null;
+  readonly createdAt: Date;
+}
+
+function toRecord(row: AuthorityRow): AuthorityRecord {
+  return {
+    id: row.id,
+    tenantId: row.tenantId,
+    kind: row.kind === "own" ? "own" : "foreign",
+    status: row.status,
+    rootPem: row.rootPem ?? undefined,
+    sealedRoot: row.sealedRoot ?? undefined,
+    issuingPem: row.issuingPem,
+    sealedKey: row.sealedKey ?? undefined,
+    mode: row.mode as AuthorityMode,
+    template: (row.template as ProvisioningTemplate | null) ?? undefined,
+    nonce: row.nonce ?? undefined,
+    issuerName: row.issuerName ?? undefined,
+    listDueMs: row.crlNextUpdate?.getTime(),
+    createdAtMs: row.createdAt.getTime(),
+  };
+}
+
+function toRevoked(row: { readonly serial: string; readonly revokedAt: Date; readonly reason: string }): RevokedSerial {
+  return { serial: row.serial, revokedAtMs: row.revokedAt.getTime(), reason: row.reason };
+}

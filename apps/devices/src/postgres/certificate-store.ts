@@ -1,0 +1,164 @@
+import type { Certificate, Device } from "@mooring/contracts";
+import type { Database } from "@mooring/db";
+import type { CertificateStore, InsertLimits, NewArrival, NewCertificate } from "../ports.ts";
+import { createCertificateEnds } from "./certificate-ends.ts";
+import type { ChangeLog, Transaction } from "./change-log.ts";
+import { insertDeviceEvent } from "./device-event-store.ts";
+import { isTaken } from "./prisma-errors.ts";
+import { putRevocation, removeHold } from "./revocations.ts";
+
+export function createCertificateStore({ prisma }: Pick<Database, "prisma">, log: ChangeLog): CertificateStore {
+  return {
+    async insert(certificate, limits) {
+      try {
+        return await log.commit(async (tx, record) => {
+          const { deviceId } = certificate;
+          await lockDeviceById(tx, deviceId);
+          const device = await tx.device.findUnique({ where: { id: deviceId } });
+          if (device === null) return "gone";
+          if ((await countUsable(tx, deviceId, limits.nowMs)) >= limits.activeMax) return "limit";
+          if (!(await supersede(tx, deviceId, limits))) return "stale";
+          await tx.certificate.create({ data: toRow(certificate) });
+          await record({ productKey: device.productKey, deviceId });
+          return "inserted";
+        });
+      } catch (error) {
+        if (isTaken(error)) return "taken";
+        throw error;
+      }
+    },
+
+    async insertArrival(arrival) {
+      try {
+        return await log.commit((tx, record) => insertArrival(tx, record, arrival));
+      } catch (error) {
+        // Made by another connection of the same device at the same moment: what it made is looked at.
+        if (isTaken(error)) return "known";
+        throw error;
+      }
+    },
+
+    async list(deviceId, limit) {
+      const orderBy = [{ notBefore: "desc" as const }, { fingerprint: "asc" as const }];
+      return (await prisma.certificate.findMany({ where: { deviceId }, orderBy, take: limit })).map(toCertificate);
+    },
+
+    async find(deviceId, fingerprint) {
+      const row = await prisma.certificate.findFirst({ where: { fingerprint, deviceId } });
+      return row === null ? undefined : toCertificate(row);
+    },
+
+    revoke: ({ deviceId, productKey }, fingerprint, { revokedAtMs, reason }) =>
+      log.commit(async (tx, record) => {
+        const at = new Date(revokedAtMs);
+        // The condition on revoked_at makes the first of two revocations count.
+        const { count } = await tx.certificate.updateMany({
+          where: { fingerprint, deviceId, revokedAt: null },
+          data: { status: "revoked", revokedAt: at, revocationReason: reason },
+        });
+        const row = await tx.certificate.findFirst({ where: { fingerprint, deviceId } });
+        if (count > 0 && row !== null) await putRevocation(tx, row, { at, reason });
+        if (count > 0) await record({ productKey, deviceId });
+        return row === null ? undefined : toCertificate(row);
+      }),
+
+    setStatus: ({ deviceId, productKey }, fingerprint, status, nowMs) =>
+      log.commit(async (tx, record) => {
+        const { count } = await tx.certificate.updateMany({
+          where: { fingerprint, deviceId, status: { in: ["pending", "active", "inactive"] } },
+          data: { status },
+        });
+        const row = await tx.certificate.findFirst({ where: { fingerprint, deviceId } });
+        if (count === 0 || row === null) return undefined;
+        if (status === "inactive") await putRevocation(tx, row, { at: new Date(nowMs), reason: "certificateHold" });
+        else await removeHold(tx, row.authorityId, row.serial);
+        await record({ productKey, deviceId });
+        return toCertificate(row);
+      }),
+
+    ...createCertificateEnds(log),
+  };
+}
+
+const lockDeviceById = (tx: Transaction, deviceId: string) =>
+  tx.$queryRaw`SELECT 1 AS locked FROM devices WHERE id = ${deviceId}::uuid FOR UPDATE`;
+
+/** Those that work, or will once somebody says so. */
+function countUsable(tx: Transaction, deviceId: string, nowMs: number): Promise<number> {
+  return tx.certificate.count({
+    where: { deviceId, status: { in: ["pending", "active", "inactive"] }, supersedeAt: null, notAfter: { gt: new Date(nowMs) } },
+  });
+}
+
+/** A second renewal of one certificate does not prolong its overlap. */
+async function supersede(tx: Transaction, deviceId: string, { supersede: before }: InsertLimits): Promise<boolean> {
+  if (before === undefined) return true;
+  const { count } = await tx.certificate.updateMany({
+    where: { fingerprint: before.fingerprint, deviceId, status: "active" },
+    data: { supersedeAt: new Date(before.atMs) },
+  });
+  return count > 0;
+}
+
+type Record = Parameters<Parameters<ChangeLog["commit"]>[0]>[1];
+
+async function insertArrival(tx: Transaction, record: Record, arrival: NewArrival): Promise<"inserted" | "limit" | "taken"> {
+  const { certificate, by, pendingMax, activeMax } = arrival;
+  const { authorityId, status } = certificate;
+  const existing = await findOwner(tx, arrival.device);
+  if (existing === "another's") return "taken";
+  const deviceId = existing ?? arrival.device.deviceId;
+  if (status === "pending" && (await tx.certificate.count({ where: { authorityId, status } })) >= pendingMax) return "limit";
+  if (existing === undefined) await createDevice(tx, arrival.device, by);
+  else if ((await tx.certificate.count({ where: { deviceId, authorityId: { not: authorityId } } })) > 0) return "taken";
+  else if ((await countUsable(tx, deviceId, by.atMs)) >= activeMax) return "limit";
+  await tx.certificate.create({ data: toRow({ ...certificate, deviceId }) });
+  await record({ productKey: arrival.device.productKey, deviceId });
+  return "inserted";
+}
+
+async function findOwner(tx: Transaction, { tenantId, productKey, deviceName }: Device): Promise<string | "another's" | undefined> {
+  await tx.$queryRaw`SELECT 1 AS locked FROM devices WHERE product_key = ${productKey} AND device_name = ${deviceName} FOR UPDATE`;
+  const found = await tx.device.findUnique({ where: { productKey_deviceName: { productKey, deviceName } } });
+  if (found === null) return undefined;
+  return found.tenantId === tenantId ? found.id : "another's";
+}
+
+async function createDevice(tx: Transaction, device: Device, by: NewArrival["by"]): Promise<void> {
+  const { deviceId: id, tenantId, productKey, deviceName, status, tags, createdAtMs } = device;
+  await tx.device.create({ data: { id, tenantId, productKey, deviceName, status, tags, createdAt: new Date(createdAtMs) } });
+  await insertDeviceEvent(tx, device, "created", by);
+}
+
+function toRow(certificate: NewCertificate) {
+  const { fingerprint, deviceId, authorityId, serial, subject, status, pem, notBeforeMs, notAfterMs } = certificate;
+  const validity = { notBefore: new Date(notBeforeMs), notAfter: new Date(notAfterMs) };
+  return { fingerprint, deviceId, authorityId, serial, subject, status, pem, ...validity };
+}
+
+interface CertificateRow {
+  readonly fingerprint: string;
+  readonly serial: string;
+  readonly subject: string;
+  readonly status: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  readonly supersedeAt: Date | null;
+  readonly revokedAt: Date | null;
+  readonly revocationReason: string | null;
+}
+
+/** Its status as it is kept: whether it has ended meanwhile is the clock's to say. */
+function toCertificate(row: CertificateRow): Certificate {
+  return {
+    fingerprint: row.fingerprint,
+    serial: row.serial,
+    subject: row.subject,
+    status: row.status,
+    notBeforeMs: row.notBefore.getTime(),
+    notAfterMs: row.notAfter.getTime(),
+    ...(row.supersedeAt === null ? {} : { supersedeAtMs: row.supersedeAt.getTime() }),
+    ...(row.revokedAt === null ? {} : { revokedAtMs: row.revokedAt.getTime() }),
+    ...(row.revocationReason === null ? {} : { revocationReason: row.revocationReason }),
+  };
+}

@@ -1,0 +1,92 @@
+import { type DeviceChange, PlatformError } from "@mooring/contracts";
+import type { Database, Prisma } from "@mooring/db";
+import type { ChangeStore } from "../ports.ts";
+import { isOverloaded } from "./prisma-errors.ts";
+
+export type Transaction = Prisma.TransactionClient;
+
+/** What a change is about; without a device it is the product itself. */
+export interface ChangeSubject {
+  readonly productKey: string;
+  readonly deviceId?: string;
+}
+
+/** Held from before an offset is drawn until commit, so that offsets become visible in the order they were drawn. */
+export const changeLock = 4_706_002;
+
+/** Callers wait 10 s at most; what cannot begin by half of that is refused while they still listen. */
+const transactionLimits = { maxWait: 5_000, timeout: 5_000 };
+
+export interface ChangeLog extends ChangeStore {
+  /**
+   * Runs `work` in a transaction. What it calls `record` with is committed with it, or not at all; recording is the last thing `work` does,
+   * since every other change waits from then on. Throws `unavailable` when there are more changes than can be made in time.
+   */
+  commit<T>(work: (tx: Transaction, record: (subject: ChangeSubject) => Promise<void>) => Promise<T>): Promise<T>;
+}
+
+interface ChangeRow {
+  readonly first: string | null;
+  readonly last: string | null;
+  readonly offset: string | null;
+  readonly product_key: string;
+  readonly device_id: string | null;
+}
+
+const readSql = `WITH kept AS (SELECT min("offset") AS first, max("offset") AS last FROM device_changes)
+SELECT kept.first, kept.last, found."offset", found.product_key, found.device_id
+FROM kept LEFT JOIN LATERAL (
+  SELECT "offset", product_key, device_id FROM device_changes WHERE "offset" > $1 ORDER BY "offset" LIMIT $2
+) AS found ON true
+ORDER BY found."offset"`;
+
+const removeSql = `DELETE FROM device_changes
+WHERE changed_at < now() - make_interval(secs => $1) AND "offset" < (SELECT max("offset") FROM device_changes)`;
+
+export function createChangeLog({ prisma, pool }: Pick<Database, "prisma" | "pool">, limits = transactionLimits): ChangeLog {
+  const listeners = new Set<() => void>();
+  return {
+    async commit(work) {
+      let recorded = false;
+      const run = async (tx: Transaction) =>
+        await work(tx, async (subject) => {
+          await append(tx, subject);
+          recorded = true;
+        });
+      const result = await prisma.$transaction(run, limits).catch(reportOverload);
+      if (recorded) for (const listener of listeners) listener();
+      return result;
+    },
+
+    async read(after, limit) {
+      const { rows } = await pool.query<ChangeRow>(readSql, [after, limit]);
+      const changes = rows.filter((row) => row.offset !== null).map(toChange);
+      return { first: Number(rows[0]?.first ?? 0), last: Number(rows[0]?.last ?? 0), changes };
+    },
+
+    onAppended(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+
+    async removeOlderThan(ageMs) {
+      const { rowCount } = await pool.query(removeSql, [ageMs / 1000]);
+      return rowCount ?? 0;
+    },
+  };
+}
+
+function reportOverload(error: unknown): never {
+  if (isOverloaded(error)) throw new PlatformError("unavailable", "too many changes at once; try again", { cause: error });
+  throw error;
+}
+
+async function append(tx: Transaction, { productKey, deviceId }: ChangeSubject): Promise<void> {
+  await tx.$executeRaw`SELECT pg_advisory_xact_lock(${changeLock}::bigint)`;
+  await tx.deviceChange.create({ data: { productKey, ...(deviceId === undefined ? {} : { deviceId }) } });
+}
+
+function toChange(row: ChangeRow): DeviceChange {
+  const change = { offset: Number(row.offset), productKey: row.product_key };
+  return row.device_id === null ? change : { ...change, deviceId: row.device_id };
+}

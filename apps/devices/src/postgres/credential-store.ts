@@ -1,0 +1,159 @@
+import { asDeviceId, asDeviceName, asProductKey, asTenantId, type DeviceRef } from "@mooring/contracts";
+import type { Database } from "@mooring/db";
+import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, StoredSecret } from "../ports.ts";
+import { gather } from "./gather.ts";
+
+export interface DeviceColumns {
+  readonly device_id: string;
+  readonly tenant_id: string;
+  readonly product_key: string;
+  readonly device_name: string;
+  readonly status: string;
+}
+
+interface CertificateColumns extends DeviceColumns {
+  readonly fingerprint: string;
+  readonly serial: string;
+  readonly certificate_status: string;
+  readonly supersede_at: Date | null;
+  readonly listed: boolean;
+  readonly not_before: Date;
+  readonly not_after: Date;
+  readonly authority_id: string;
+  readonly authority_tenant_id: string;
+  readonly authority_kind: string;
+  readonly authority_status: string;
+  readonly crl_next_update: Date | null;
+  readonly issuing_pem: string;
+}
+
+/** Of a device or of a product: both keep a secret in the same columns. */
+export interface StoredSecretColumns {
+  readonly sealed_secret: string | null;
+  readonly secret_version: number;
+  readonly sealed_previous_secret: string | null;
+  readonly previous_secret_version: number;
+  readonly previous_secret_until: Date | null;
+}
+
+interface SecretColumns extends DeviceColumns, StoredSecretColumns {
+  readonly secret_authentication: boolean;
+  readonly legacy_signatures: boolean;
+  readonly token_hash: string | null;
+  readonly token_version: number;
+  readonly activated: boolean;
+}
+
+interface KeyColumns extends DeviceColumns {
+  readonly key_id: string | null;
+  readonly algorithm: string;
+  readonly pem: string;
+  readonly created_at: Date;
+}
+
+const deviceColumns = "d.id AS device_id, d.tenant_id, d.product_key, d.device_name, d.status";
+
+const certificateSql = `SELECT ${deviceColumns}, c.fingerprint, c.serial, c.status AS certificate_status, c.supersede_at,
+  r.serial IS NOT NULL AS listed, c.not_before, c.not_after,
+  a.id AS authority_id, a.tenant_id AS authority_tenant_id, a.issuing_pem, a.kind AS authority_kind,
+  a.status AS authority_status, a.crl_next_update
+FROM certificates c JOIN devices d ON d.id = c.device_id JOIN authorities a ON a.id = c.authority_id
+  LEFT JOIN revocations r ON r.authority_id = c.authority_id AND r.serial = c.serial
+WHERE c.fingerprint = ANY($1::text[])`;
+
+const secretSql = `SELECT ${deviceColumns}, p.secret_authentication, p.legacy_signatures, d.sealed_secret, d.secret_version,
+  d.sealed_previous_secret, d.previous_secret_version, d.previous_secret_until, d.token_hash, d.token_version,
+  d.activated_at IS NOT NULL AS activated
+FROM devices d JOIN products p ON p.product_key = d.product_key`;
+
+const keysSql = `SELECT ${deviceColumns}, k.key_id, k.algorithm, k.pem, k.created_at
+FROM devices d LEFT JOIN device_public_keys k ON k.device_id = d.id`;
+
+const activateSql = "UPDATE devices SET activated_at = now() WHERE id = $1 AND activated_at IS NULL";
+
+/** Reads behind every sign-on, in SQL: they come in storms, when a whole fleet reconnects. Names make Postgres plan them once per connection. */
+export function createCredentialStore({ pool }: Pick<Database, "pool">): CredentialStore {
+  async function findSecret(name: string, condition: string, values: string[]): Promise<SecretCredential | undefined> {
+    const { rows } = await pool.query<SecretColumns>({ name, text: `${secretSql} WHERE ${condition}`, values });
+    const [row] = rows;
+    if (row === undefined) return undefined;
+    return {
+      device: toDeviceRef(row),
+      deviceStatus: row.status,
+      secretAuthentication: row.secret_authentication,
+      legacySignatures: row.legacy_signatures,
+      secret: toStoredSecret(row),
+      tokenHash: row.token_hash ?? undefined,
+      tokenVersion: row.token_version,
+      isActivated: row.activated,
+    };
+  }
+
+  async function findKeys(name: string, condition: string, values: string[]): Promise<KeyCredential | undefined> {
+    const { rows } = await pool.query<KeyColumns>({ name, text: `${keysSql} WHERE ${condition}`, values });
+    const [row] = rows;
+    if (row === undefined) return undefined;
+    const keys = rows.flatMap(({ key_id: keyId, algorithm, pem, created_at }) =>
+      keyId === null ? [] : [{ keyId, algorithm, pem, createdAtMs: created_at.getTime() }],
+    );
+    return { device: toDeviceRef(row), deviceStatus: row.status, keys };
+  }
+
+  return {
+    findCertificate: gather(async (fingerprints) => {
+      const query = { name: "devices-by-certificate", text: certificateSql, values: [fingerprints] };
+      const { rows } = await pool.query<CertificateColumns>(query);
+      return new Map(rows.map((row) => [row.fingerprint, toCertificateCredential(row)]));
+    }),
+
+    findSecret: ({ productKey, deviceName }) =>
+      findSecret("secret-by-name", "d.product_key = $1 AND d.device_name = $2", [productKey, deviceName]),
+
+    findSecretOf: (deviceId) => findSecret("secret-by-id", "d.id = $1", [deviceId]),
+
+    findKeys: ({ productKey, deviceName }) =>
+      findKeys("keys-by-name", "d.product_key = $1 AND d.device_name = $2", [productKey, deviceName]),
+
+    findKeysOf: (deviceId) => findKeys("keys-by-id", "d.id = $1", [deviceId]),
+
+    async activate(deviceId) {
+      await pool.query({ name: "device-activate", text: activateSql, values: [deviceId] });
+    },
+  };
+}
+
+function toCertificateCredential(row: CertificateColumns): CertificateCredential {
+  return {
+    device: toDeviceRef(row),
+    deviceStatus: row.status,
+    fingerprint: row.fingerprint,
+    serial: row.serial,
+    status: row.certificate_status,
+    supersedeAtMs: row.supersede_at?.getTime(),
+    listed: row.listed,
+    notBeforeMs: row.not_before.getTime(),
+    notAfterMs: row.not_after.getTime(),
+    authorityId: row.authority_id,
+    authorityTenantId: row.authority_tenant_id,
+    authorityKind: row.authority_kind,
+    authorityStatus: row.authority_status,
+    listDueMs: row.crl_next_update?.getTime(),
+    issuingPem: row.issuing_pem,
+  };
+}
+
+export function toStoredSecret(row: StoredSecretColumns): StoredSecret {
+  const { sealed_secret: sealed, secret_version: version, sealed_previous_secret: before, previous_secret_until: until } = row;
+  const previous =
+    before === null || until === null ? undefined : { sealed: before, version: row.previous_secret_version, untilMs: until.getTime() };
+  return { sealed: sealed ?? undefined, version, previous };
+}
+
+export function toDeviceRef(row: DeviceColumns): DeviceRef {
+  return {
+    tenantId: asTenantId(row.tenant_id),
+    deviceId: asDeviceId(row.device_id),
+    productKey: asProductKey(row.product_key),
+    deviceName: asDeviceName(row.device_name),
+  };
+}

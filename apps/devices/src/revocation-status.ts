@@ -1,0 +1,91 @@
+import { assertMay, type DeviceApi, PlatformError, uuidPattern } from "@mooring/contracts";
+import type { Clock } from "@mooring/kit";
+import {
+  type CertificateStatus,
+  createRevocationList,
+  createStatusFailure,
+  createStatusResponse,
+  isIssuerAsked,
+  parseStatusRequest,
+  type RevocationReason,
+  revocationEntriesMax,
+  type Sealer,
+  type StatusQuestion,
+} from "@mooring/pki";
+import { openForSigning } from "./authority.ts";
+import { noAuthority } from "./foreign-authorities.ts";
+import type { AuthorityRecord, AuthorityStore } from "./ports.ts";
+
+export type RevocationStatusOperations = Pick<DeviceApi, "getRevocationList" | "answerStatusRequest">;
+
+export interface RevocationStatusDeps {
+  readonly authorities: AuthorityStore;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+}
+
+/** How long a list is given out before it is made anew: anybody may ask, and a list costs a statement and a signature. */
+const listKeptMs = 5_000;
+/** Verifiers that cannot reach the platform go on with the last list for a day. */
+const listValidMs = 86_400_000;
+/** OCSP answers are made fresh; this is how long they may be kept by who asked. */
+const answerValidMs = 3_600_000;
+/** Of the lists kept in memory; each is at most 5 MB, most are a few hundred bytes. */
+const listsMax = 100;
+
+/** What the world may know of own authorities' certificates: lists (RFC 5280 §5) and answers (RFC 6960). */
+export function createRevocationStatusOperations(deps: RevocationStatusDeps): RevocationStatusOperations {
+  const { authorities, sealer, clock } = deps;
+  const lists = new Map<string, { readonly list: Promise<Buffer>; readonly madeAtMs: number }>();
+
+  /** Foreign authorities publish for themselves. */
+  async function openOwn(authorityId: unknown): Promise<{ readonly record: AuthorityRecord; readonly sealedKey: string }> {
+    const known = typeof authorityId === "string" && uuidPattern.test(authorityId);
+    const record = known ? await authorities.get(authorityId) : undefined;
+    if (record?.sealedKey === undefined) throw noAuthority();
+    return { record, sealedKey: record.sealedKey };
+  }
+
+  async function makeList(authorityId: string): Promise<Buffer> {
+    const { record, sealedKey } = await openOwn(authorityId);
+    const thisUpdateMs = clock.now();
+    const revoked = await authorities.revocations(authorityId, thisUpdateMs, revocationEntriesMax + 1);
+    const entries = revoked.map((entry) => ({ ...entry, reason: entry.reason as RevocationReason }));
+    const number = await authorities.nextListNumber(authorityId);
+    const request = { entries, number, thisUpdateMs, nextUpdateMs: thisUpdateMs + listValidMs };
+    return createRevocationList(openForSigning(sealer, record, sealedKey), request).der;
+  }
+
+  async function statusOf(record: AuthorityRecord, question: StatusQuestion): Promise<CertificateStatus> {
+    if (!isIssuerAsked(question, record.issuingPem)) return { status: "unknown" };
+    const revoked = await authorities.findRevocation(record.id, question.serial);
+    if (revoked !== undefined) return { status: "revoked", revokedAtMs: revoked.revokedAtMs, reason: revoked.reason as RevocationReason };
+    return { status: (await authorities.hasCertificate(record.id, question.serial)) ? "good" : "unknown" };
+  }
+
+  return {
+    async getRevocationList(caller, { authorityId }) {
+      assertMay(caller, "devices.getRevocationList");
+      const kept = lists.get(authorityId);
+      if (kept !== undefined && performance.now() - kept.madeAtMs < listKeptMs) return { list: await kept.list };
+      if (lists.size >= listsMax) lists.delete(lists.keys().next().value ?? "");
+      const list = makeList(authorityId);
+      lists.set(authorityId, { list, madeAtMs: performance.now() });
+      list.catch(() => lists.delete(authorityId));
+      return { list: await list };
+    },
+
+    async answerStatusRequest(caller, { authorityId, request }) {
+      assertMay(caller, "devices.answerStatusRequest");
+      const { record, sealedKey } = await openOwn(authorityId);
+      if (!(request instanceof Uint8Array)) throw new PlatformError("invalidArgument", "the request must be bytes");
+      const parsed = parseStatusRequest(request);
+      if (parsed === undefined) return { response: createStatusFailure("malformedRequest") };
+      const statuses: CertificateStatus[] = [];
+      for (const question of parsed.questions) statuses.push(await statusOf(record, question));
+      const nowMs = clock.now();
+      const answers = { request: parsed, statuses, nowMs, nextUpdateMs: nowMs + answerValidMs };
+      return { response: createStatusResponse(openForSigning(sealer, record, sealedKey), answers) };
+    },
+  };
+}

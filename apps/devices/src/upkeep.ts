@@ -1,0 +1,38 @@
+import { type Clock, type Log, pause, type Running, startLoop } from "@mooring/kit";
+import type { DeviceStores } from "./ports.ts";
+
+/** A gateway that was out of reach for longer looks at everything again anyway. */
+const keptMs = 3_600_000;
+const removeEveryMs = 600_000;
+/** A revoked certificate stays on one list more after its end (RFC 5280 §3.3); lists are made for a day. */
+const listedAfterEndMs = 2 * 86_400_000;
+/** A certificate that was replaced stops working this soon after its overlap, live connections included: see the feed of changes. */
+const endEveryMs = 1_000;
+/** One transaction's worth; other changes wait for it. */
+const endsMax = 200;
+
+export interface UpkeepDeps {
+  readonly stores: Pick<DeviceStores, "authorities" | "changes" | "certificates">;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What time alone changes: the feed is kept from growing without end, certificates come to theirs. Any number of processes may run it. */
+export function startUpkeep({ stores, clock, log }: UpkeepDeps): Running {
+  const { authorities, changes, certificates } = stores;
+  let removedAtMs = Number.NEGATIVE_INFINITY;
+  const step = async (signal: AbortSignal): Promise<void> => {
+    if (performance.now() - removedAtMs >= removeEveryMs) {
+      const removed = await changes.removeOlderThan(keptMs);
+      const ended = await authorities.removeEndedRevocations(clock.now() - listedAfterEndMs);
+      removedAtMs = performance.now();
+      if (ended > 0) log.debug({ ended }, "removed revocations of certificates that have ended");
+      if (removed > 0) log.debug({ removed }, "removed old device changes");
+    }
+    const superseded = await certificates.supersedeDue(clock.now(), endsMax);
+    const noticed = await certificates.noticeEnds(clock.now(), endsMax);
+    if (superseded > 0 || noticed > 0) log.debug({ superseded, noticed }, "certificates came to their end, or near it");
+    if (superseded < endsMax && noticed < endsMax) await pause(endEveryMs, signal);
+  };
+  return startLoop(step, { retryMs: 5_000, onError: (error) => log.warn({ err: error }, "upkeep of devices failed; trying again") });
+}

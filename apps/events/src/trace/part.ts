@@ -1,0 +1,89 @@
+import {
+  assertMay,
+  asTenantId,
+  type EventApi,
+  invalidField,
+  type LogRecord,
+  shadowRefusal,
+  type TraceConsumer,
+  type TraceEntry,
+} from "@mooring/contracts";
+import type { DeliveryStates } from "../delivery/ports.ts";
+import type { DeviceDirectory } from "../ports.ts";
+import type { ConsumerPositions, RefusalStore, StoredRefusal, TraceStore } from "./ports.ts";
+import { parseRefusals } from "./refusals.ts";
+
+export interface TracePartDeps {
+  readonly records: TraceStore;
+  readonly refusals: RefusalStore;
+  readonly deliveries: DeliveryStates;
+  readonly devices: DeviceDirectory;
+}
+
+export const traceMax = 100;
+const traceDefault = 20;
+
+/** What became of what a device sent. */
+export function createTracePart(deps: TracePartDeps): Pick<EventApi, "recordRefusals" | "trace"> {
+  return {
+    async recordRefusals(caller, request) {
+      assertMay(caller, "events.recordRefusals");
+      const refusals = parseRefusals(request.refusals);
+      if (refusals.length > 0) await deps.refusals.insert(refusals);
+      return {};
+    },
+
+    async trace(caller, { productKey, deviceName, limit = traceDefault }) {
+      assertMay(caller, "events.trace");
+      if (!Number.isInteger(limit) || limit < 1 || limit > traceMax) {
+        throw invalidField("/limit", `must be a whole number from 1 to ${traceMax}`);
+      }
+      const { deviceId, tenantId } = await deps.devices.getDevice(caller, { productKey, deviceName });
+      const [refusals, { records, positions }] = await Promise.all([deps.refusals.list(deviceId, limit), readLog(deps, deviceId, limit)]);
+      const deliveries = records.length === 0 ? undefined : await deps.deliveries.statesOf(asTenantId(tenantId), records);
+      const byShadow = new Map(
+        refusals.filter(({ protocol }) => protocol === shadowRefusal.protocol).map((one) => [one.topic, one.reason]),
+      );
+      const accepted = records.map((record) => {
+        const refused = byShadow.get(shadowRefusal.topicOf(record.offset));
+        return toAccepted(record, { ...positions, refused }, deliveries?.get(record.offset) ?? []);
+      });
+      const offsets = new Set(records.map(({ offset }) => shadowRefusal.topicOf(offset)));
+      const others = refusals.filter(({ protocol, topic }) => protocol !== shadowRefusal.protocol || !offsets.has(topic));
+      return { entries: [...accepted, ...others.map(toRefused)].sort(newestFirst).slice(0, limit) };
+    },
+  };
+}
+
+/** Positions are read after the records: what a consumer has done by then it has done. */
+async function readLog({ records: store }: TracePartDeps, deviceId: string, limit: number) {
+  const records = await store.lastRecords(deviceId, limit);
+  return { records, positions: await store.positions() };
+}
+
+interface Reached extends ConsumerPositions {
+  /** Why the shadow did not take the record; undefined when it did, or has not come to it. */
+  readonly refused: string | undefined;
+}
+
+function toAccepted(record: LogRecord, positions: Reached, deliveries: readonly TraceConsumer[]): TraceEntry {
+  const { offset, messageId, kind, receivedAtMs: atMs } = record;
+  const { refused } = positions;
+  const reached = (consumer: keyof ConsumerPositions): TraceConsumer => ({
+    consumer,
+    state: offset <= positions[consumer] ? "applied" : "waiting",
+  });
+  const shadow = refused === undefined ? reached("shadow") : { consumer: "shadow", state: "refused", reason: refused };
+  // The history and the shadow are made of property reports; they pass over everything else.
+  const own = kind === "properties" ? [reached("history"), shadow] : [];
+  return { atMs, outcome: "accepted", offset, messageId, kind, consumers: [...own, ...deliveries] };
+}
+
+function toRefused(refusal: StoredRefusal): TraceEntry {
+  return { outcome: "refused", consumers: [], ...refusal };
+}
+
+/** Of two at one time the one further on in the log is the newer. */
+function newestFirst(a: TraceEntry, b: TraceEntry): number {
+  return b.atMs - a.atMs || (b.offset ?? 0) - (a.offset ?? 0);
+}

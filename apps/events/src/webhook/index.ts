@@ -1,0 +1,2 @@
+export { readAddressRules, webhookSettings } from "./config.ts";
+export { startWebhooks, type WebhookDeps } from "./runner.ts";

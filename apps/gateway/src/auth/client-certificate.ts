@@ -1,0 +1,21 @@
+// Who a TLS peer is: by the certificate it proved to hold in the handshake, and by nothing else.
+import type { TLSSocket } from "node:tls";
+import { type DeviceApi, type DeviceIdentity, type SignOnOrigin, serviceCaller } from "@mooring/contracts";
+
+/**
+ * The peer's certificate in DER, or undefined when it sent none. `socket.authorized` is not looked at: with TLS 1.3 it is true for a resumed
+ * session of a client that never had a certificate.
+ */
+export function peerCertificate(socket: TLSSocket): Uint8Array | undefined {
+  const der = socket.getPeerX509Certificate()?.raw;
+  return der === undefined || der.length === 0 ? undefined : der;
+}
+
+/** The device behind a certificate. Throws `unauthenticated`, or what says that nobody could tell. */
+export function authenticateCertificate(
+  devices: Pick<DeviceApi, "authenticateCertificate">,
+  der: Uint8Array,
+  origin: SignOnOrigin,
+): Promise<DeviceIdentity> {
+  return devices.authenticateCertificate(serviceCaller("gateway"), { certificateDer: der, origin });
+}

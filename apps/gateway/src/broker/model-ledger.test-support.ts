@@ -1,0 +1,183 @@
+// Which session is owed which message, and what it got of it.
+
+import type { Target } from "./model-book.test-support.ts";
+import type { Delivery } from "./model-judge.test-support.ts";
+
+interface Message {
+  readonly tenantId: string;
+  readonly topic: string;
+  readonly publisher: string;
+  readonly qos: number;
+  readonly order: number;
+  /** 0 for never. */
+  expiresAtMs: number;
+  routings: number;
+}
+
+/** One hand-over of a message to one session, or to one of a group. */
+interface Copy {
+  readonly event: number;
+  readonly targets: readonly Target[];
+  readonly group: string | undefined;
+  /** It has to arrive, as long as its session lives. */
+  isOwed: boolean;
+}
+
+interface Account {
+  readonly serial: number;
+  readonly payload: string;
+  copies: Copy[];
+  /** Times that it may have come as a retained message. */
+  replays: number;
+  /** Without DUP. */
+  first: number;
+  /** All that the application saw. */
+  seen: number;
+  /** With QoS 0 and 2. */
+  exact: number;
+  highestQos: number;
+}
+
+export interface Drops {
+  /** How many were dropped. */
+  readonly max: number;
+  /** So many newer ones waited behind each of them. */
+  readonly newerMin: number;
+}
+
+export class Ledger {
+  readonly #messages = new Map<string, Message>();
+  readonly #accounts = new Map<string, Account>();
+  /** Who of a group got a message, by group and payload. */
+  readonly #takers = new Map<string, Set<number>>();
+  readonly #lastOrder = new Map<string, number>();
+  readonly #fail: (words: string) => void;
+  #order = 0;
+
+  constructor(fail: (words: string) => void) {
+    this.#fail = fail;
+  }
+
+  /** A message is published, once more perhaps. */
+  note(payload: string, about: Omit<Message, "order" | "routings">): Message {
+    const message = this.#messages.get(payload) ?? { ...about, order: ++this.#order, routings: 0 };
+    message.expiresAtMs = about.expiresAtMs;
+    message.routings++;
+    this.#messages.set(payload, message);
+    return message;
+  }
+
+  owe(
+    payload: string,
+    event: number,
+    targets: readonly Target[],
+    { name: group, isSure = true }: { readonly name?: string; readonly isSure?: boolean } = {},
+  ): void {
+    // A member with QoS 0 that is away may be the one whose turn it is.
+    const copy = { event, targets, group, isOwed: isSure && targets.every(({ qos }) => qos > 0) };
+    for (const { serial } of targets) this.#account(serial, payload).copies.push(copy);
+  }
+
+  /** A retained message may be sent to a new subscription. */
+  allowReplay(serial: number, payload: string, qos: number): void {
+    const account = this.#account(serial, payload);
+    account.replays++;
+    account.highestQos = Math.max(account.highestQos, qos);
+  }
+
+  #account(serial: number, payload: string): Account {
+    const key = `${serial} ${payload}`;
+    let account = this.#accounts.get(key);
+    if (account === undefined) {
+      account = { serial, payload, copies: [], replays: 0, first: 0, seen: 0, exact: 0, highestQos: 0 };
+    }
+    // One that a crash took everything from begins anew, behind the others.
+    if (account.copies.length === 0) this.#accounts.delete(key);
+    this.#accounts.set(key, account);
+    return account;
+  }
+
+  onDelivery(who: string, serial: number, delivery: Delivery, nowMs: number): void {
+    const { payload, topic, qos, dup, retain } = delivery;
+    const message = this.#messages.get(payload);
+    const account = this.#accounts.get(`${serial} ${payload}`);
+    const what = `${payload} of ${topic} with QoS ${qos}`;
+    if (message === undefined || account === undefined || message.topic !== topic)
+      return this.#fail(`${who} was sent ${what}, and is owed no such thing`);
+    const targets = account.copies.flatMap((copy) => copy.targets.filter((target) => target.serial === serial));
+    const allowed = targets.length + account.replays;
+    if (!targets.some((target) => target.qos === qos) && !(account.replays > 0 && retain && qos <= account.highestQos))
+      this.#fail(`${who} was sent ${what}, and not with the QoS it is owed: ${targets.map((target) => target.qos)}`);
+    if (retain && account.replays === 0 && !targets.some(({ mayRetain }) => mayRetain)) this.#fail(`${who} was sent ${what} as retained`);
+    account.seen++;
+    if (!dup && ++account.first > allowed) this.#fail(`${who} was sent ${what} anew ${account.first} times, and is owed ${allowed}`);
+    if (qos !== 1 && ++account.exact > allowed) this.#fail(`${who} was sent ${what} ${account.exact} times, and is owed ${allowed}`);
+    this.#judgeExpiry(who, what, message, delivery, nowMs);
+    this.#judgeGroup(account, what);
+    if (!dup && qos > 0 && message.routings === 1 && account.replays === 0) this.#judgeOrder(who, serial, message, qos, what);
+  }
+
+  #judgeExpiry(who: string, what: string, { expiresAtMs, routings }: Message, { dup, expiryS, isLate }: Delivery, nowMs: number): void {
+    if (expiresAtMs === 0 || isLate || routings > 1) return;
+    if (!dup && nowMs >= expiresAtMs) this.#fail(`${who} was sent ${what} after it had expired`);
+    if (expiryS !== undefined && expiryS !== Math.max(0, Math.ceil((expiresAtMs - nowMs) / 1_000)))
+      this.#fail(`${who} was told that ${what} expires in ${expiryS} s`);
+  }
+
+  #judgeGroup({ serial, payload, copies }: Account, what: string): void {
+    const group = copies[0]?.group;
+    if (group === undefined) return;
+    const key = `${group} ${payload}`;
+    const takers = this.#takers.get(key) ?? new Set();
+    this.#takers.set(key, takers.add(serial));
+    const routings = this.#messages.get(payload)?.routings ?? 0;
+    if (takers.size > routings) this.#fail(`${what} went to ${takers.size} members of ${group}`);
+  }
+
+  #judgeOrder(who: string, serial: number, { publisher, topic, order }: Message, qos: number, what: string): void {
+    const key = `${serial} ${publisher} ${topic} ${qos}`;
+    if (order < (this.#lastOrder.get(key) ?? 0)) this.#fail(`${who} was sent ${what} out of order`);
+    else this.#lastOrder.set(key, order);
+  }
+
+  /** The process ended, and what is stored is as it was after some event from `first` to `last`: what came later never happened. */
+  forgetAfter(first: number, last: number): void {
+    for (const account of this.#accounts.values()) {
+      account.copies = account.copies.filter((copy) => {
+        if (copy.event > first) copy.isOwed = false;
+        return copy.event <= last || copy.group !== undefined || copy.targets.every(({ qos }) => qos === 0);
+      });
+    }
+  }
+
+  /** What has to have arrived by now, but for what made room in a full queue: the oldest did. */
+  judge(isAlive: (serial: number) => boolean, nowMs: number, drops: Drops): void {
+    const bySession = new Map<number, Account[]>();
+    for (const account of this.#accounts.values()) bySession.set(account.serial, [...(bySession.get(account.serial) ?? []), account]);
+    const dropped = new Set<string>();
+    for (const accounts of bySession.values()) {
+      for (const account of accounts) {
+        const missing = this.#missing(account, isAlive, nowMs);
+        if (missing === undefined) continue;
+        dropped.add(missing);
+        // One that was published again is queued again.
+        const since = account.copies[0]?.event ?? 0;
+        const newer = accounts.flatMap(({ copies }) => copies).filter(({ event }) => event > since).length;
+        // Which member's queue a group's message waited in, nobody can tell.
+        const isFew = account.copies[0]?.group === undefined && newer < drops.newerMin;
+        if (dropped.size > drops.max || isFew) this.#fail(`${missing}, with ${newer} newer ones behind it`);
+      }
+    }
+  }
+
+  #missing({ serial, payload, copies, seen }: Account, isAlive: (serial: number) => boolean, nowMs: number): string | undefined {
+    const { expiresAtMs = 0 } = this.#messages.get(payload) ?? {};
+    if (expiresAtMs !== 0 && nowMs >= expiresAtMs) return undefined;
+    for (const { targets, group, isOwed } of copies) {
+      if (!isOwed || !targets.every((target) => isAlive(target.serial))) continue;
+      if (group === undefined && seen === 0) return `${payload} never reached session ${serial}`;
+      if (group !== undefined && !this.#takers.has(`${group} ${payload}`)) return `${payload} reached no member of ${group}`;
+    }
+    return undefined;
+  }
+}

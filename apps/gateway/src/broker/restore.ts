@@ -1,0 +1,68 @@
+// What sessions and retained messages the store has, put back when a node starts.
+import { type ListedSession, type SessionApi, type StoredSubscription, serviceCaller } from "@mooring/contracts";
+import type { Clock, Log } from "@mooring/kit";
+import type { Qos } from "@mooring/mqtt";
+import { Session, sessionKey } from "./session.ts";
+import type { Space } from "./space.ts";
+import type { Spaces } from "./spaces.ts";
+import { messageOfStored, willOfStored } from "./stored.ts";
+import type { SubscriptionOptions } from "./subscription.ts";
+
+export interface RestoreDeps {
+  readonly sessions: Pick<SessionApi, "listSessions" | "listRetained">;
+  readonly spaces: Spaces;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Reads everything, before the doors open. Rejects while the sessions service cannot be reached. */
+export async function restoreSessions(deps: RestoreDeps): Promise<void> {
+  const caller = serviceCaller("gateway");
+  let [sessions, retained] = [0, 0];
+  // Retained first: a will that fires now may replace one.
+  for (let pageToken: string | undefined; ; ) {
+    const page = await deps.sessions.listRetained(caller, pageToken === undefined ? {} : { pageToken });
+    for (const stored of page.messages) deps.spaces.of(stored.tenantId).retained.put(messageOfStored(stored, true));
+    retained += page.messages.length;
+    pageToken = page.nextPageToken;
+    if (pageToken === undefined) break;
+  }
+  const cut: Session[] = [];
+  for (let pageToken: string | undefined; ; ) {
+    const page = await deps.sessions.listSessions(caller, pageToken === undefined ? {} : { pageToken });
+    for (const stored of page.sessions) {
+      const session = restoreSession(deps.spaces.of(stored.tenantId), stored, deps.clock.now());
+      if (stored.disconnectedAtMs === undefined) cut.push(session);
+    }
+    sessions += page.sessions.length;
+    pageToken = page.nextPageToken;
+    if (pageToken === undefined) break;
+  }
+  // Only now, so that every session that is kept gets the wills of those that were connected when the process ended.
+  for (const session of cut) session.afterCrash();
+  for (const space of deps.spaces.all()) for (const session of [...space.all()]) session.scheduleEnd(session.disconnectedAtMs);
+  if (sessions + retained > 0) deps.log.info({ sessions, retained }, "sessions and retained messages are back");
+}
+
+function restoreSession(space: Space, stored: ListedSession, nowMs: number): Session {
+  const session = new Session(space, sessionKey(stored.owner, stored.clientId), stored.clientId, stored.owner);
+  session.id = stored.sessionId;
+  session.isDurable = true;
+  session.expiryS = stored.expiryIntervalS;
+  session.protocolLevel = stored.protocolLevel;
+  session.connectedAtMs = stored.connectedAtMs ?? 0;
+  session.disconnectedAtMs = stored.disconnectedAtMs ?? nowMs;
+  session.will = stored.will === undefined ? null : willOfStored(stored.will);
+  session.lastSeq = stored.queue.lastSeq;
+  session.waiting = stored.queue.count;
+  session.waitingBytes = stored.queue.bytes;
+  session.mayHaveExpired = stored.queue.count > 0;
+  if (stored.receivedPacketIds.length > 0) session.received = new Set(stored.receivedPacketIds);
+  for (const subscription of stored.subscriptions) session.subscriptions.set(subscription.filter, optionsOf(subscription));
+  space.restore(session);
+  return session;
+}
+
+function optionsOf({ qos, noLocal, retainAsPublished, subscriptionId }: StoredSubscription): SubscriptionOptions {
+  return { qos: qos as Qos, noLocal, retainAsPublished, ids: subscriptionId === 0 ? null : [subscriptionId] };
+}

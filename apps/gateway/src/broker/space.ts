@@ -1,0 +1,338 @@
+// Hot: one tenant's broker: who subscribes to what, what is retained, which sessions there are. Nothing here knows another tenant.
+//
+//   PUBLISH --> route --> trie: subscriptions that match --> QoS 0: into the connection's buffer
+//                 |                                      |-> session in memory: in flight, or queued
+//                 '-> retained                           '-> session that is kept: Commit --> store --> leaves, and is acknowledged
+import type { QueueItem, SessionOp } from "@mooring/contracts";
+import type { Clock, TimerWheel } from "@mooring/kit";
+import { type PublishPacket, parseSharedFilter, type Qos, SubscriptionTrie } from "@mooring/mqtt";
+import { isPlatformTopic } from "../route/acl.ts";
+import { Commit } from "./commit.ts";
+import { BrokerCounters } from "./counters.ts";
+import type { Flight } from "./flight.ts";
+import type { BrokerLimits } from "./limits.ts";
+import { createMessage, Message, messageOfPacket } from "./message.ts";
+import type { SessionStore } from "./ports.ts";
+import { RetainedMessages } from "./retained.ts";
+import { Session, sessionKey } from "./session.ts";
+import { SharedGroup } from "./shared-group.ts";
+import { flightOf, storedMessage, storedSession } from "./stored.ts";
+import { mergeBySession, Subscription, type SubscriptionOptions } from "./subscription.ts";
+
+export interface SpaceDeps {
+  readonly tenantId: string;
+  readonly nodeId: string;
+  readonly store: SessionStore;
+  readonly limits: BrokerLimits;
+  readonly wheel: TimerWheel;
+  readonly clock: Clock;
+  /** How the will of a session is published: a device's goes the way of what it says. */
+  readonly onWill: (session: Session, message: Message) => void;
+}
+
+const targetsPerOp = 400;
+
+/** How the bytes of what is routed may go on: see Message. */
+export const Form = { V5: 1, Plain: 2 } as const;
+
+export function formOf({ isV5, isPlain }: Message): number {
+  return (isV5 ? Form.V5 : 0) | (isPlain ? Form.Plain : 0);
+}
+
+export class Space {
+  readonly tenantId: string;
+  readonly store: SessionStore;
+  readonly limits: BrokerLimits;
+  readonly wheel: TimerWheel;
+  readonly clock: Clock;
+  readonly counters = new BrokerCounters();
+  readonly retained = new RetainedMessages();
+  readonly #trie = new SubscriptionTrie<Session | SharedGroup, Subscription>(undefined, mergeBySession);
+  readonly #groups = new Map<string, SharedGroup>();
+  readonly #sessions = new Map<string, Session>();
+  #kept = 0;
+  readonly #nodeId: string;
+  readonly #onWill: SpaceDeps["onWill"];
+
+  constructor(deps: SpaceDeps) {
+    this.tenantId = deps.tenantId;
+    this.store = deps.store;
+    this.limits = deps.limits;
+    this.wheel = deps.wheel;
+    this.clock = deps.clock;
+    this.#nodeId = deps.nodeId;
+    this.#onWill = deps.onWill;
+  }
+
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Sessions that outlive their connections. */
+  get keptSessions(): number {
+    return this.#kept;
+  }
+
+  get subscriptions(): number {
+    return this.#trie.size;
+  }
+
+  // ---- publishing
+
+  /** Whether anybody would get it, or it is retained. */
+  wants(topic: string, retain: boolean): boolean {
+    return retain || (this.#trie.size > 0 && this.#trie.match(topic).length > 0);
+  }
+
+  /**
+   * Hands a message to all who subscribe. `form` says what its bytes are. Returns the commit to be waited for, or null when all is done; the
+   * number of subscribers is in `matched` either way. The packet's bytes are copied as far as they are kept.
+   */
+  route(source: PublishPacket | Message, topic: string, form: number, publisher: Session | null): Commit | null {
+    const found = this.#trie.match(topic);
+    let message: Message | null = source instanceof Message ? source : null;
+    let commit: Commit | null = null;
+    for (let i = 0; i < found.length; i++) {
+      const one = found[i] as Subscription;
+      const to = one.group === null ? one : one.group.pick(one.qos !== 0 && source.qos !== 0);
+      if (to === undefined) continue;
+      const session = to.session as Session;
+      if (to.noLocal && session === publisher) continue; // [MQTT-3.8.3-3]
+      const qos: Qos = to.qos < source.qos ? to.qos : source.qos; // [MQTT-3.8.4-8]
+      if (qos === 0) {
+        if (session.channel !== null) session.channel.sendQos0(source, topic, form, to);
+        continue;
+      }
+      message ??= messageOfPacket(source as PublishPacket, topic, (form & Form.V5) !== 0, this.clock.now());
+      const retain = to.retainAsPublished && source.retain; // [MQTT-3.3.1-12], [MQTT-3.3.1-13]
+      if (!session.isDurable) session.accept(message, qos, retain, to.ids);
+      else {
+        commit ??= new Commit(found.length);
+        commit.add(session, session.reserve(message, qos, retain, to.ids));
+      }
+    }
+    if (commit !== null && message !== null) this.#queue(message, commit);
+    if (source.retain) {
+      message ??= messageOfPacket(source as PublishPacket, topic, (form & Form.V5) !== 0, this.clock.now());
+      commit = this.#retain(message, commit, found.length);
+    }
+    this.matched = found.length;
+    return commit;
+  }
+
+  /** Sends a message to one session: a retained one to who subscribes. */
+  send(session: Session, message: Message, qos: 1 | 2, retain: boolean, ids: readonly number[] | null): void {
+    if (!session.isDurable) return session.accept(message, qos, retain, ids);
+    const commit = new Commit(1);
+    commit.add(session, session.reserve(message, qos, retain, ids));
+    this.#queue(message, commit);
+  }
+
+  /** How many subscriptions the last routed message matched. */
+  matched = 0;
+
+  /** Into the queues of the sessions that are kept: a change names a limited number of rows. */
+  #queue(message: Message, commit: Commit): void {
+    const stored = storedMessage(message, this.tenantId, this.clock.now());
+    const targets = commit.targets();
+    for (let at = 0; at < targets.length; at += targetsPerOp) {
+      this.store.write({ op: "queue", message: stored, targets: targets.slice(at, at + targetsPerOp) }, commit.expect());
+    }
+  }
+
+  /** Whether a message may be retained: in place of another one, or within the limits. */
+  mayRetain(topic: string, payloadBytes: number): boolean {
+    const { retainedMax, retainedBytesMax } = this.limits;
+    if (payloadBytes === 0) return true;
+    const before = this.retained.find(topic);
+    const bytes = this.retained.bytes - (before?.bytes ?? 0) + payloadBytes;
+    return (before !== undefined || this.retained.count < retainedMax) && bytes <= retainedBytesMax;
+  }
+
+  /** [MQTT-3.3.1-5], [MQTT-3.3.1-6], [MQTT-3.3.1-7]. Waited for with QoS 1 and 2. */
+  #retain(message: Message, commit: Commit | null, matched: number): Commit | null {
+    const { tenantId } = this;
+    let op: SessionOp;
+    if (message.payloadStart === message.payloadEnd) {
+      if (!this.retained.delete(message.topic)) return commit;
+      op = { op: "deleteRetained", tenantId, topic: message.topic };
+    } else if (!this.mayRetain(message.topic, message.payloadEnd - message.payloadStart)) {
+      this.counters.retainedRefused++;
+      return commit;
+    } else {
+      this.retained.put(message);
+      op = { op: "putRetained", tenantId, message: storedMessage(message, tenantId, this.clock.now()) };
+    }
+    if (message.qos === 0) {
+      this.store.write(op, null);
+      return commit;
+    }
+    const waiting = commit ?? new Commit(matched);
+    this.store.write(op, waiting.expect());
+    return waiting;
+  }
+
+  // ---- sessions
+
+  find(key: string): Session | undefined {
+    return this.#sessions.get(key);
+  }
+
+  all(): IterableIterator<Session> {
+    return this.#sessions.values();
+  }
+
+  /** A session that begins now, under a key that is free. */
+  create(clientId: string, owner: string): Session {
+    const session = new Session(this, sessionKey(owner, clientId), clientId, owner);
+    this.#sessions.set(session.key, session);
+    return session;
+  }
+
+  /** Puts back a session that the store knows. */
+  restore(session: Session): void {
+    this.#kept++;
+    this.#sessions.set(session.key, session);
+    for (const [filter, options] of session.subscriptions) this.#link(session, filter, options);
+  }
+
+  /** Ends a session and all of it; its will is published if it has not been (MQTT 5 s3.1.2.5). */
+  end(session: Session): void {
+    if (this.#sessions.get(session.key) !== session) return;
+    this.#sessions.delete(session.key);
+    this.wheel.cancel(session);
+    for (const filter of session.subscriptions.keys()) this.#unlink(session, filter);
+    session.subscriptions.clear();
+    // When nothing is left of it: it would take what another member of its group can have.
+    if (session.will !== null) this.publishWill(session);
+    if (!session.isDurable) return;
+    this.#kept--;
+    this.store.write({ op: "deleteSession", sessionId: session.id }, null);
+  }
+
+  /** A session is kept from now on. */
+  onKept(): void {
+    this.#kept++;
+  }
+
+  publishWill(session: Session): void {
+    const { will } = session;
+    if (will === null) return;
+    session.will = null;
+    this.counters.willsPublished++;
+    const { topic, payload, qos, retain, properties } = will.message;
+    const expiresAtMs = will.expiryIntervalS === undefined ? 0 : this.clock.now() + will.expiryIntervalS * 1_000;
+    this.#onWill(session, createMessage({ topic, payload, qos, retain, properties }, expiresAtMs));
+  }
+
+  /** Writes down how a session is. */
+  keep(session: Session): void {
+    if (session.isDurable) this.store.write({ op: "putSession", ...storedSession(session, this.#nodeId) }, null);
+  }
+
+  // ---- subscriptions
+
+  /** Subscribes, in place of the session's subscription to the same filter [MQTT-3.8.4-3]. Returns whether it is a new one. */
+  subscribe(session: Session, filter: string, choice: SubscriptionOptions): boolean {
+    const isNew = !session.subscriptions.has(filter);
+    session.subscriptions.set(filter, choice);
+    this.#link(session, filter, choice);
+    return isNew;
+  }
+
+  /** Returns whether there was such a subscription. The caller writes it down. */
+  unsubscribe(session: Session, filter: string): boolean {
+    if (!session.subscriptions.delete(filter)) return false;
+    this.#unlink(session, filter);
+    return true;
+  }
+
+  #link(session: Session, filter: string, options: SubscriptionOptions): void {
+    if (!isRouted(session, filter)) return;
+    const shared = parseSharedFilter(filter);
+    if (shared === null) {
+      this.#trie.add(filter, session, new Subscription(session, null, options));
+      return;
+    }
+    let group = this.#groups.get(filter);
+    if (group === undefined) {
+      group = new SharedGroup(filter);
+      this.#groups.set(filter, group);
+      this.#trie.add(shared.filter, group, new Subscription(null, group, { ...options, qos: 2, ids: null }));
+    }
+    group.put(session, options);
+  }
+
+  #unlink(session: Session, filter: string): void {
+    if (!isRouted(session, filter)) return;
+    const shared = parseSharedFilter(filter);
+    if (shared === null) {
+      this.#trie.remove(filter, session);
+      return;
+    }
+    const group = this.#groups.get(filter);
+    group?.remove(session);
+    if (group === undefined || group.size > 0) return;
+    this.#groups.delete(filter);
+    this.#trie.remove(shared.filter, group);
+  }
+
+  // ---- what sessions that are kept ask of the store
+
+  load(session: Session, onLoaded: (flights: readonly Flight[] | undefined) => void): void {
+    this.store.loadQueue(session.id).then(
+      (items) => onLoaded(items.map(flightOf)),
+      () => onLoaded(undefined),
+    );
+  }
+
+  dropOldest(session: Session, count: number, onDropped: (dropped: number, bytes: number) => void): void {
+    this.store.loadOldest(session.id, count).then(
+      (items) => {
+        // It has come back meanwhile, and has read what is in its queue: that is not to change behind its back.
+        if (session.channel !== null) return onDropped(0, 0);
+        const seqs = items.map(({ seq }) => seq);
+        if (seqs.length > 0) this.store.write({ op: "dequeue", sessionId: session.id, seqs }, null);
+        this.counters.queueDropped += seqs.length;
+        onDropped(seqs.length, bytesOf(items));
+      },
+      () => onDropped(0, 0),
+    );
+  }
+
+  countQueue(session: Session, onCounted: (messages: number, bytes: number) => void): void {
+    this.store.loadQueue(session.id).then(
+      (items) => {
+        onCounted(items.length, bytesOf(items));
+      },
+      () => onCounted(session.waiting, session.waitingBytes),
+    );
+  }
+
+  assignPacketIds(session: Session, flights: readonly Flight[]): void {
+    const commit = new Commit(0);
+    for (const flight of flights) commit.add(session, flight);
+    const items = flights.map(({ seq, packetId }) => ({ seq, packetId }));
+    this.store.write({ op: "setPacketIds", sessionId: session.id, items }, commit.expect());
+  }
+
+  release(session: Session, flight: Flight): void {
+    flight.isCommitted = false;
+    const commit = new Commit(0);
+    commit.add(session, flight);
+    this.store.write({ op: "setReleased", sessionId: session.id, seqs: [flight.seq] }, commit.expect());
+  }
+}
+
+/**
+ * In the platform's own topics a device hears the platform and nobody else, itself included: what it publishes there is not sent back to it. So
+ * those filters, which most of a fleet has, are not in the trie.
+ */
+function isRouted({ owner }: Session, filter: string): boolean {
+  return !owner.startsWith("device:") || !isPlatformTopic(filter);
+}
+
+/** What a queue is charged for these: as when they came. */
+function bytesOf(items: readonly QueueItem[]): number {
+  return items.reduce((sum, item) => sum + (flightOf(item).message?.bytes ?? 0), 0);
+}

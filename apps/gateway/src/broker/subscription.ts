@@ -1,0 +1,60 @@
+// Hot: who gets what matches a filter, and how.
+import type { Qos } from "@mooring/mqtt";
+import type { Session } from "./session.ts";
+import type { SharedGroup } from "./shared-group.ts";
+
+/** One subscription of one session, or of a shared group: then `session` is null and the group names a session per message. */
+export class Subscription {
+  readonly session: Session | null;
+  readonly group: SharedGroup | null;
+  readonly qos: Qos;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  /** In the order of the subscriptions that match; null for none. */
+  readonly ids: readonly number[] | null;
+
+  constructor(session: Session | null, group: SharedGroup | null, options: SubscriptionOptions) {
+    this.session = session;
+    this.group = group;
+    this.qos = options.qos;
+    this.noLocal = options.noLocal;
+    this.retainAsPublished = options.retainAsPublished;
+    this.ids = options.ids;
+  }
+}
+
+export interface SubscriptionOptions {
+  readonly qos: Qos;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly ids: readonly number[] | null;
+}
+
+/**
+ * Makes one of the subscriptions of one session that match the same topic: it is sent one copy, at the highest QoS [MQTT-3.3.4-2], with the
+ * identifiers of all [MQTT-3.3.4-4]. Once per topic, since the trie caches what it matched.
+ */
+export function mergeBySession(found: Subscription[]): readonly Subscription[] {
+  const bySession = new Map<Session, Subscription>();
+  const merged: Subscription[] = [];
+  for (const one of found) {
+    if (one.session === null) {
+      merged.push(one);
+      continue;
+    }
+    const other = bySession.get(one.session);
+    bySession.set(one.session, other === undefined ? one : join(other, one));
+  }
+  merged.push(...bySession.values());
+  return merged;
+}
+
+function join(a: Subscription, b: Subscription): Subscription {
+  return new Subscription(a.session, null, {
+    qos: a.qos > b.qos ? a.qos : b.qos,
+    // What one of them would get of the session's own messages, it gets.
+    noLocal: a.noLocal && b.noLocal,
+    retainAsPublished: a.retainAsPublished || b.retainAsPublished,
+    ids: a.ids === null ? b.ids : b.ids === null ? a.ids : [...a.ids, ...b.ids],
+  });
+}

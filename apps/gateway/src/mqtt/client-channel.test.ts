@@ -1,0 +1,140 @@
+// What a fresh pair of eyes found: each of these went wrong once.
+import { encodePublish, encodeSubscribe, type Properties, ProtocolLevel, type Qos, ReasonCode } from "@mooring/mqtt";
+import { until } from "@mooring/testkit";
+import { describe, expect, test } from "vitest";
+import { createMessage } from "../broker/message.ts";
+import type { Session } from "../broker/session.ts";
+import type { Space } from "../broker/space.ts";
+import { GatewayCounters } from "../counters.ts";
+import type { ChannelStart } from "./channel.ts";
+import { ClientChannel } from "./client-channel.ts";
+import { createTestSpaces, decoderOf, Recorder, startOf } from "./recorded-channel.test-support.ts";
+import { developmentRights } from "./rights.ts";
+
+const limits = { topicBytesMax: 1_024, topicLevelsMax: 64, subscriptionsMax: 100, publishRateMax: 0 };
+
+function connect(space: Space, clientId: string, more: Partial<ChannelStart> = {}, expiryS = 0) {
+  const out = new Recorder(ProtocolLevel.V5);
+  const session: Session = space.find(`|${clientId}`) ?? space.create(clientId, "anonymous");
+  session.protocolLevel = ProtocolLevel.V5;
+  session.setExpiry(expiryS);
+  const deps = { limits, counters: new GatewayCounters(), rights: developmentRights([]), figures: { tell: () => undefined } };
+  const channel = new ClientChannel(startOf(ProtocolLevel.V5, more), session, deps, out);
+  out.channel = channel;
+  session.attach(channel, null);
+  space.keep(session);
+  session.resume();
+  const decoder = decoderOf(channel, ProtocolLevel.V5);
+  return {
+    ...{ out, channel, session },
+    subscribe(filter: string, qos: Qos) {
+      const subscriptions = [{ filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 }];
+      decoder.push(encodeSubscribe({ packetId: 1, subscriptions, properties: null }, ProtocolLevel.V5));
+    },
+    publish(topic: string, payload: string, qos: Qos, packetId = 0, properties: Properties | null = null) {
+      const packet = { topic, payload: Buffer.from(payload), qos, retain: false, dup: false, packetId, properties };
+      return decoder.push(encodePublish(packet, ProtocolLevel.V5));
+    },
+  };
+}
+
+const route = (space: Space, topic: string, payload: string, qos: Qos, retain = false): void => {
+  space.route(createMessage({ topic, payload: Buffer.from(payload), qos, retain, properties: null }, 0), topic, 0, null);
+};
+const published = (said: readonly string[]): number => said.filter((text) => text.startsWith("publish")).length;
+
+describe("a session that is kept", () => {
+  test("PUBREC for a message that was not sent again yet, since the new connection's window is smaller, harms nothing [MQTT-4.4.0-1]", async () => {
+    const { space, stop } = start();
+    const first = connect(space, "c", {}, 60);
+    first.subscribe("a", 2);
+    for (let i = 0; i < 5; i++) route(space, "a", `${i}`, 2);
+    await until("five messages", () => published(first.out.said) === 5);
+    first.out.close(0);
+    const second = connect(space, "c", { windowMax: 1 }, 60);
+    await until("the first again", () => published(second.out.said) === 1);
+    second.channel.onPubrec(2, 0);
+    second.channel.onPubrec(1, 0);
+    await until("both releases", () => second.out.said.filter((text) => text.startsWith("pubrel")).length === 2);
+    second.channel.onPubcomp(1);
+    second.channel.onPubcomp(2);
+    await until("the third", () => published(second.out.said) === 2);
+    expect(second.out.closedWith).toBeUndefined();
+    await stop();
+  });
+
+  test("gets all retained messages of a subscription, also when its connection ends in between [MQTT-3.3.1-9]", async () => {
+    const { space, stop } = start();
+    for (let i = 0; i < 50; i++) route(space, `r/${i}`, "x", 1, true);
+    const first = connect(space, "c", { windowMax: 5 }, 60);
+    first.subscribe("r/#", 1);
+    await until("SUBACK", () => first.out.said.some((text) => text.startsWith("suback")));
+    first.out.close(0);
+    const second = connect(space, "c", { windowMax: 1_000 }, 60);
+    await until("all of them", () => published(second.out.said) === 50);
+    await stop();
+  });
+
+  test("gets retained messages that it asked for while its queue was being read", async () => {
+    const { space, stop } = start();
+    route(space, "r/1", "x", 1, true);
+    const first = connect(space, "c", {}, 60);
+    first.subscribe("a", 1);
+    await until("SUBACK", () => first.out.said.length > 0);
+    first.out.close(0);
+    route(space, "a", "waits", 1);
+    const second = connect(space, "c", {}, 60);
+    second.subscribe("r/#", 1);
+    await until("both", () => published(second.out.said) === 2);
+    await stop();
+  });
+
+  test("a QoS 2 message that was refused is refused again when it comes again [3.1.1 MQTT-3.3.5-2]", async () => {
+    const { space, stop } = start();
+    const first = connect(space, "c", {}, 60);
+    first.publish("$SYS/x", "no", 2, 7);
+    expect(first.out.said).toEqual([`pubrec 7 ${ReasonCode.NotAuthorized}`]);
+    expect(first.session.received?.has(7)).toBe(false);
+    await stop();
+  });
+});
+
+test("an alias in a message that is too large for the client is not an alias it knows [MQTT-3.1.2-24, MQTT-3.3.2-8]", async () => {
+  const { space, stop } = start();
+  const client = connect(space, "c", { sentAliasMaximum: 10, maximumPacketSize: 100 });
+  client.subscribe("topic/of/some/length/a", 0);
+  route(space, "topic/of/some/length/a", "x".repeat(200), 0);
+  route(space, "topic/of/some/length/a", "small", 0);
+  // The recorder's decoder knows no aliases: an empty topic could not be put into words.
+  expect(client.out.said.at(-1)).toBe("publish a 0");
+  await stop();
+});
+
+test("a client that takes no packet as large as its SUBACK is not sent one [MQTT-3.1.2-24]", () => {
+  const { space } = start();
+  const client = connect(space, "c", { maximumPacketSize: 5 });
+  client.subscribe("a", 0);
+  expect([client.out.said, client.out.closedWith]).toEqual([[], ReasonCode.PacketTooLarge]);
+});
+
+test("of a shared subscription's members that are all full the one with the least waiting gets the next message", async () => {
+  const { space, stop } = start();
+  const [one, two] = [connect(space, "one", { windowMax: 1 }), connect(space, "two", { windowMax: 1 })];
+  for (const member of [one, two]) member.subscribe("$share/g/a", 1);
+  for (let i = 0; i < 42; i++) route(space, "a", `${i}`, 1);
+  expect([one.session.queued, two.session.queued]).toEqual([20, 20]);
+  await stop();
+});
+
+test("a retained message takes the place of another one only as far as there is room", () => {
+  const { space } = start({ retainedBytesMax: 1_000 });
+  route(space, "a", "x", 1, true);
+  route(space, "a", "x".repeat(5_000), 1, true);
+  expect(Buffer.from(space.retained.find("a")?.payload ?? []).length).toBe(1);
+  expect(space.counters.retainedRefused).toBe(1);
+});
+
+function start(more: Parameters<typeof createTestSpaces>[0] = {}) {
+  const { spaces, running } = createTestSpaces(more);
+  return { space: spaces.of("00000000-0000-4000-8000-000000000001"), stop: () => running.stop() };
+}

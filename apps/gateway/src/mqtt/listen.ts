@@ -1,0 +1,172 @@
+// The MQTT listeners: from an accepted socket to a Connection. Plain TCP, TLS, and WebSocket over either.
+import { createServer as createHttpServer } from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import { createServer, type Server, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { createServer as createTlsServer, type TLSSocket, Server as TlsServer } from "node:tls";
+import { parseAddress, pause } from "@mooring/kit";
+import { ReasonCode } from "@mooring/mqtt";
+import type { Admission, Ticket } from "../admission.ts";
+import { peerCertificate } from "../auth/client-certificate.ts";
+import { admitSockets, boundAddress, createPlainSockets, peerAddress } from "../sockets.ts";
+import { deviceTlsOptions, type ServerTls } from "../tls.ts";
+import type { Peer } from "./connect.ts";
+import { Connection, type ConnectionDeps } from "./connection.ts";
+import { onPlainConnection } from "./plain-sockets.ts";
+import { createPskServer, type PskDoorDeps } from "./psk-door.ts";
+import { onWebSocket } from "./web-socket.ts";
+
+export interface MqttDoorDeps extends ConnectionDeps, Omit<PskDoorDeps, "connectMs"> {
+  readonly admission: Admission;
+  readonly isCongested: () => boolean;
+}
+
+/** What is listened for. */
+export interface Listener {
+  /** `host:port`. */
+  readonly address: string;
+  readonly tls?: ServerTls | undefined;
+  readonly webSocket?: boolean;
+  /** TLS with a pre-shared key. */
+  readonly preShared?: boolean;
+  /** Who everybody is who comes here. */
+  readonly anonymous?: Peer["anonymous"];
+}
+
+/** MQTT listeners of one kind and their connections. */
+export interface MqttDoor {
+  /** Resolves with the address bound; rejects with the operating system's error. */
+  listen(listener: Listener): Promise<string>;
+  /** All connections hold back, or go on. */
+  setCongested(congested: boolean): void;
+  /** From now on listeners over TLS show this certificate. Throws when it cannot be used, and nothing has changed then. */
+  replaceTls(tls: ServerTls): void;
+  /** No more connections; those there are told that the server is shutting down. */
+  stop(): Promise<void>;
+}
+
+/** ALPN names of MQTT: the registered one, and the one that AWS's clients offer on port 443. */
+const alpnProtocols = ["mqtt", "x-amzn-mqtt-ca"];
+/** Longest a stopping door waits for its connections to be gone; then they are cut. */
+const stopMsMax = 3_000;
+const backlog = 4_096;
+
+export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
+  const servers: { readonly server: Server; readonly sockets: { destroyAll(): void } }[] = [];
+  const connections = new Set<Connection>();
+
+  /** Undefined when the socket is not to be served. */
+  const accept = (stream: Duplex, socket: Socket, peer: Peer, ticket: Ticket | undefined): Connection | undefined => {
+    if (ticket === undefined) {
+      stream.destroy();
+      return undefined;
+    }
+    socket.setNoDelay(true);
+    const connection = new Connection(
+      { stream, peer, address: peerAddress(socket), isPlain: stream === socket && peer.transport === "tcp" },
+      deps,
+      ticket.known,
+    );
+    connections.add(connection);
+    stream.on("close", () => connections.delete(connection));
+    if (deps.isCongested()) connection.setCongested(true);
+    return connection;
+  };
+
+  const createPlain = (listener: Listener) => {
+    const server = createServer();
+    const sockets = createPlainSockets(deps.admission);
+    const peer: Peer = { transport: "tcp", certificateDer: undefined, anonymous: listener.anonymous };
+    onPlainConnection(server, (socket) => {
+      const connection = accept(socket, socket, peer, sockets.enter(socket));
+      if (connection !== undefined) socket.resume();
+      return connection?.onBytes;
+    });
+    return { server, sockets };
+  };
+  const createSecure = (tls: ServerTls, anonymous: Peer["anonymous"]) => {
+    const server = createTlsServer({ ...deviceTlsOptions(tls, deps.limits.connectMs), ALPNProtocols: alpnProtocols });
+    const sockets = admitSockets(server, deps.admission);
+    server.on("secureConnection", (socket: TLSSocket) => {
+      const peer: Peer = { transport: "tls", certificateDer: peerCertificate(socket), anonymous };
+      const connection = accept(socket, socket, peer, sockets.ticketOf(socket));
+      if (connection !== undefined) socket.on("data", connection.onBytes);
+    });
+    server.on("tlsClientError", (_error, socket) => {
+      deps.rare.onConnectionRefused("handshake");
+      socket.destroy();
+    });
+    return { server, sockets };
+  };
+  const createPreShared = () => {
+    const sockets = createPlainSockets(deps.admission);
+    const server = createPskServer({ ...deps, connectMs: deps.limits.connectMs }, (raw) => {
+      const ticket = sockets.enter(raw);
+      if (ticket === undefined) return undefined;
+      return (tls, preShared) => {
+        const peer: Peer = { transport: "tls", certificateDer: undefined, preShared, anonymous: undefined };
+        const connection = accept(tls, raw, peer, ticket);
+        if (connection !== undefined) tls.on("data", connection.onBytes);
+      };
+    });
+    return { server, sockets };
+  };
+  const createWeb = ({ tls, anonymous }: Listener) => {
+    const server = tls === undefined ? createHttpServer() : createHttpsServer(deviceTlsOptions(tls, deps.limits.connectMs));
+    server.headersTimeout = deps.limits.connectMs;
+    server.requestTimeout = deps.limits.connectMs;
+    server.on("request", (_request, response) => response.writeHead(426, { upgrade: "websocket", connection: "close" }).end());
+    const sockets = admitSockets(server, deps.admission);
+    onWebSocket(server, (stream, { socket }) => {
+      const certificateDer = tls === undefined ? undefined : peerCertificate(socket as TLSSocket);
+      const peer: Peer = { transport: tls === undefined ? "tcp" : "tls", certificateDer, anonymous };
+      const ticket = sockets.ticketOf(socket);
+      const known = (): void => {
+        ticket?.known();
+        stream.trust();
+      };
+      const connection = accept(stream, socket, peer, ticket && { ...ticket, known });
+      if (connection !== undefined) stream.on("data", connection.onBytes);
+    });
+    return { server: server as Server, sockets };
+  };
+
+  const create = (listener: Listener) => {
+    const { tls, webSocket = false, preShared = false } = listener;
+    if (preShared) return createPreShared();
+    if (webSocket) return createWeb(listener);
+    return tls === undefined ? createPlain(listener) : createSecure(tls, listener.anonymous);
+  };
+
+  return {
+    async listen(listener) {
+      const { server, sockets } = create(listener);
+      const { host, port } = parseAddress(listener.address);
+      await new Promise<void>((resolve, reject) => {
+        server.once("error", reject);
+        server.listen({ port, host, backlog }, () => {
+          server.off("error", reject);
+          resolve();
+        });
+      });
+      server.on("error", (error) => deps.log.error({ err: error }, "an MQTT listener failed"));
+      servers.push({ server, sockets });
+      return boundAddress(server, host);
+    },
+    setCongested(congested) {
+      for (const connection of connections) connection.setCongested(congested);
+    },
+    replaceTls(tls) {
+      for (const { server } of servers) {
+        if (server instanceof TlsServer) server.setSecureContext(deviceTlsOptions(tls, deps.limits.connectMs));
+      }
+    },
+    async stop() {
+      for (const { server } of servers) server.close();
+      for (const connection of connections) connection.close(ReasonCode.ServerShuttingDown, "shutdown");
+      const giveUpAt = performance.now() + stopMsMax;
+      while (connections.size > 0 && performance.now() < giveUpAt) await pause(10);
+      for (const { sockets } of servers) sockets.destroyAll();
+    },
+  };
+}

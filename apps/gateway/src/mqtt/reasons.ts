@@ -1,0 +1,24 @@
+// What a client of MQTT 5 is told beside a reason code: fixed sentences, the same whatever was found out about it.
+import { ReasonCode } from "@mooring/mqtt";
+
+const refusals: Readonly<Record<number, string>> = {
+  [ReasonCode.ProtocolError]: "this does not follow the protocol",
+  [ReasonCode.ClientIdentifierNotValid]: "the client identifier is missing or longer than 128 characters",
+  [ReasonCode.NotAuthorized]: "the credential is not good for this",
+  [ReasonCode.ServerUnavailable]: "this cannot be decided now; try again later",
+  [ReasonCode.ServerBusy]: "there is no room now; try again later",
+  [ReasonCode.BadAuthenticationMethod]: "the authentication method is not offered; SCRAM-SHA-256 is",
+  [ReasonCode.TopicNameInvalid]: "the will topic has more bytes or levels than a topic may have",
+  [ReasonCode.PacketTooLarge]: "the answer does not fit into the Maximum Packet Size",
+  [ReasonCode.QuotaExceeded]: "a limit on connections or sessions is reached",
+};
+
+/** Why a CONNECT is refused; undefined where the code says it all. */
+export function signOnReason(reasonCode: number): string | undefined {
+  return refusals[reasonCode];
+}
+
+/** Why a client of the broker may not publish. */
+export function publishReason(reasonCode: number): string {
+  return reasonCode === ReasonCode.QuotaExceeded ? "no room for another retained message" : "the client may not publish to this topic";
+}

@@ -1,0 +1,42 @@
+// Hot: retained messages on their way to a new subscription. As many as there is room for leave at a time; the rest follows as the client reads.
+import type { Message } from "../broker/message.ts";
+import type { Session } from "../broker/session.ts";
+import type { SubscriptionOptions } from "../broker/subscription.ts";
+
+/**
+ * With QoS 1 and 2: what can leave at once. For a session that is kept also what can wait, up to half of its queue: there it is safe from the end of
+ * the connection, and SUBACK has promised it.
+ */
+function mayQueue(session: Session): boolean {
+  return session.hasRoom || (session.isDurable && session.queued * 2 < session.space.limits.queuedMessagesMax);
+}
+
+export class Replay {
+  readonly filter: string;
+  readonly #messages: readonly Message[];
+  readonly #options: SubscriptionOptions;
+  #at = 0;
+
+  constructor(filter: string, messages: readonly Message[], options: SubscriptionOptions) {
+    this.filter = filter;
+    this.#messages = messages;
+    this.#options = options;
+  }
+
+  /** Sends what may be sent now. True when nothing is left. */
+  pump(session: Session, sendQos0: (message: Message, ids: readonly number[] | null) => void): boolean {
+    const { space, channel } = session;
+    while (this.#at < this.#messages.length) {
+      if (channel === null || !channel.isWritable) return false;
+      const message = this.#messages[this.#at] as Message;
+      const qos = message.qos < this.#options.qos ? message.qos : this.#options.qos;
+      if (qos !== 0 && !mayQueue(session)) return false;
+      this.#at++;
+      // One that was replaced meanwhile has gone out as a new message; sent now, it would come after it.
+      if (space.retained.find(message.topic) !== message || message.isExpired(space.clock.now())) continue;
+      if (qos === 0) sendQos0(message, this.#options.ids);
+      else space.send(session, message, qos, true, this.#options.ids);
+    }
+    return true;
+  }
+}

@@ -1,0 +1,284 @@
+// What happens between CONNECT and CONNACK, step by step: who is it, where is its session, what may it do. The connection sees only the outcome.
+import type { ConnackPacket, ConnectPacket } from "@mooring/mqtt";
+import { isValidTopicName, ProtocolLevel, ReasonCode } from "@mooring/mqtt";
+import type { Arrival, Attendance } from "../attendance.ts";
+import type { Expiry } from "../auth/expiry.ts";
+import type { OperatorKeys } from "../auth/operator-keys.ts";
+import type { WillRights } from "../auth/will-rights.ts";
+import type { Figures } from "../broker/figures.ts";
+import type { Session } from "../broker/session.ts";
+import type { Space } from "../broker/space.ts";
+import type { Spaces } from "../broker/spaces.ts";
+import type { Changes } from "../changes.ts";
+import type { ConnectionCounts } from "../connection-counts.ts";
+import type { GatewayCounters } from "../counters.ts";
+import type { Registry } from "../route/registry.ts";
+import { acceptance, type ConnackLimits, chooseSessionExpiry, fittingConnack, maximumPacketSizeOf } from "./acceptance.ts";
+import type { Channel, ChannelLimits, ChannelOutput, ChannelStart } from "./channel.ts";
+import { ClientChannel } from "./client-channel.ts";
+import {
+  type ClientSignedOn,
+  type DeviceSignedOn,
+  type Peer,
+  protocolNames,
+  type Registered,
+  type SignedOn,
+  type SignOnDeps,
+  SignOnRefused,
+  signOn,
+} from "./connect.ts";
+import { DeviceChannel, type DeviceChannelDeps } from "./device-channel.ts";
+import { type Ask, authenticateEnhanced, scramMethod } from "./enhanced.ts";
+import { findSession, forgetKeptSession, openSession } from "./open-session.ts";
+import { clientWill, deviceWill } from "./wills.ts";
+
+export interface WelcomeDeps extends SignOnDeps, DeviceChannelDeps {
+  readonly attendance: Attendance;
+  readonly registry: Registry;
+  readonly changes: Pick<Changes, "generation" | "recheck">;
+  readonly operatorKeys: OperatorKeys;
+  readonly expiry: Expiry;
+  readonly willRights: Pick<WillRights, "remember">;
+  readonly spaces: Spaces;
+  readonly figures: Figures;
+  readonly counters: GatewayCounters;
+  readonly counts: ConnectionCounts;
+  readonly connack: ConnackLimits;
+  /** Of clients of the broker; devices have narrower ones. */
+  readonly clientLimits: ChannelLimits;
+}
+
+/** Who proves itself again while it is connected: it must be who it was. Rejects with SignOnRefused. */
+export type Reauthenticate = (clientFirst: Uint8Array | undefined, ask: Ask) => Promise<Buffer>;
+
+/** A client that may stay. */
+export interface Welcomed {
+  readonly channel: Channel;
+  readonly connack: ConnackPacket;
+  /** To be called behind CONNACK: what waited for the client follows. */
+  onOpen(): void;
+  /** Absent when it did not sign on by enhanced authentication. */
+  readonly reauthenticate?: Reauthenticate;
+  /** To be called once the connection is gone. */
+  onClosed(word: string): void;
+}
+
+/** The connection that asks. */
+export interface Guest {
+  readonly address: string | undefined;
+  readonly output: ChannelOutput;
+  /** Says AUTH to it, and resolves with what it answers (MQTT 5 s4.12). */
+  readonly ask: Ask;
+  /** It went away meanwhile. */
+  isGone(): boolean;
+}
+
+/** Rejects with SignOnRefused; resolves with undefined when the guest is gone. */
+export type Welcome = (packet: ConnectPacket, peer: Peer, guest: Guest) => Promise<Welcomed | Registered | undefined>;
+
+export function createWelcome(deps: WelcomeDeps): Welcome {
+  return async (packet, peer, guest) => {
+    const { generation } = deps.changes;
+    const signedOn = await signOn(packet, peer, guest, deps);
+    if (guest.isGone()) return undefined;
+    if (signedOn.kind === "registered") return signedOn;
+    const place = takePlace(deps, packet, signedOn, guest);
+    try {
+      await forgetKeptSession(spaceOf(deps, signedOn), packet, ownerOf(signedOn), signedOn.clientId);
+      if (guest.isGone()) return place.leave();
+      if (signedOn.kind === "client") return place.give(welcomeClient(deps, packet, signedOn, guest.output));
+      const protocol = protocolNames[packet.protocolLevel];
+      const way = { protocol, ...(guest.address === undefined ? {} : { address: guest.address }) };
+      const arrival = await deps.attendance.arrive(signedOn.identity, signedOn.clientId, way);
+      const welcomed = welcomeArrived(deps, packet, { signedOn, arrival }, guest);
+      if (welcomed === undefined) return place.leave();
+      // A right may have been taken away while it was being looked at.
+      if (deps.changes.generation !== generation) deps.changes.recheck(welcomed.channel as DeviceChannel);
+      return place.give(welcomed);
+    } catch (error) {
+      place.leave();
+      throw error;
+    }
+  };
+}
+
+/** Undefined when it went while its arrival was made known. */
+function welcomeArrived(deps: WelcomeDeps, packet: ConnectPacket, arrived: Arrived, guest: Guest): Welcomed | undefined {
+  if (guest.isGone()) {
+    deps.attendance.leave(arrived.arrival, "lost");
+    return undefined;
+  }
+  try {
+    return welcomeDevice(deps, packet, arrived, guest);
+  } catch (error) {
+    deps.attendance.leave(arrived.arrival, "refused");
+    throw error;
+  }
+}
+
+function spaceOf({ spaces }: WelcomeDeps, signedOn: SignedOn): Space {
+  return spaces.of(signedOn.kind === "client" ? signedOn.tenantId : signedOn.identity.device.tenantId);
+}
+
+function ownerOf(signedOn: SignedOn): string {
+  return signedOn.kind === "client" ? signedOn.owner : `device:${signedOn.identity.device.deviceId}`;
+}
+
+/** What a connection takes of the limits of its tenant and its address. */
+interface Place {
+  /** It stays taken until the connection ends. */
+  give(welcomed: Welcomed): Welcomed;
+  leave(): undefined;
+}
+
+/**
+ * Looks at all that may stand against a client that has signed on, and counts it in. Nothing of the session it would find has been touched when this
+ * throws SignOnRefused.
+ */
+function takePlace(deps: WelcomeDeps, packet: ConnectPacket, signedOn: SignedOn, { address = "" }: Guest): Place {
+  const space = spaceOf(deps, signedOn);
+  const { tenantId } = space;
+  const { sessionExpirySMax, willDelaySMax } = space.limits;
+  if (signedOn.kind === "client") clientWill(packet, signedOn.rights, deps.clientLimits, willDelaySMax);
+  else deviceWill(packet, signedOn, deps.limits, willDelaySMax);
+  const expected = connackOf(deps, packet, signedOn, { isPresent: false, expiryS: chooseSessionExpiry(packet, sessionExpirySMax) });
+  if (fittingConnack(expected, packet.protocolLevel, maximumPacketSizeOf(packet)) === undefined)
+    throw new SignOnRefused(ReasonCode.PacketTooLarge, "protocol");
+  const before = findSession(space, packet, ownerOf(signedOn), signedOn.clientId);
+  deps.counts.enter(tenantId, address, before?.channel ?? null);
+  return {
+    give(welcomed) {
+      deps.counts.hold(welcomed.channel, address);
+      return {
+        ...welcomed,
+        onClosed(word) {
+          deps.counts.leave(tenantId, address);
+          welcomed.onClosed(word);
+        },
+      };
+    },
+    leave() {
+      deps.counts.leave(tenantId, address);
+      return undefined;
+    },
+  };
+}
+
+/** What a client of the broker is welcomed with. */
+export type ClientWelcomeDeps = Pick<
+  WelcomeDeps,
+  "access" | "operatorKeys" | "spaces" | "figures" | "counters" | "connack" | "clientLimits"
+>;
+
+/** Of a client that has signed on: its session, and a channel to it. Throws SignOnRefused. */
+export function welcomeClient(
+  deps: ClientWelcomeDeps,
+  packet: ConnectPacket,
+  signedOn: SignedOn & ClientSignedOn,
+  output: ChannelOutput,
+): Welcomed {
+  const { tenantId, owner, clientId, rights, apiKey } = signedOn;
+  const space = deps.spaces.of(tenantId);
+  const { clientLimits: limits, counters, figures } = deps;
+  const will = clientWill(packet, rights, limits, space.limits.willDelaySMax);
+  const { session, isPresent } = openSession(space, packet, owner, clientId);
+  const start = channelStart(packet, deps.connack);
+  const channel = new ClientChannel(start, session, { limits, counters, rights, figures }, output);
+  session.attach(channel, will);
+  const holder = { onKeyRevoked: () => channel.revoke() };
+  if (apiKey !== undefined) deps.operatorKeys.add(apiKey, holder);
+  return {
+    channel,
+    connack: connackOf(deps, packet, signedOn, { expiryS: session.expiryS, isPresent }),
+    onOpen: () => onOpen(space, session),
+    onClosed: () => apiKey !== undefined && deps.operatorKeys.remove(apiKey, holder),
+    ...(signedOn.serverFinal === undefined ? {} : { reauthenticate: reauthenticateAs(owner, deps) }),
+  };
+}
+
+function reauthenticateAs(owner: string, deps: Pick<WelcomeDeps, "access">): Reauthenticate {
+  return async (clientFirst, ask) => {
+    const { caller, serverFinal } = await authenticateEnhanced(scramMethod, clientFirst, ask, deps);
+    if (caller.principal !== owner) throw new SignOnRefused(ReasonCode.NotAuthorized, "identityMismatch");
+    return serverFinal;
+  };
+}
+
+interface Arrived {
+  readonly signedOn: SignedOn & DeviceSignedOn;
+  readonly arrival: Arrival;
+}
+
+function welcomeDevice(deps: WelcomeDeps, packet: ConnectPacket, { signedOn, arrival }: Arrived, { output }: Guest): Welcomed {
+  const { identity, clientId } = signedOn;
+  const space = deps.spaces.of(identity.device.tenantId);
+  const will = deviceWill(packet, signedOn, deps.limits, space.limits.willDelaySMax);
+  if (will === null && packet.will !== null) deps.counters.ignoredWills++;
+  const { session, isPresent } = openSession(space, packet, ownerOf(signedOn), clientId);
+  deps.willRights.remember(session, identity.credentialId);
+  const start = {
+    ...channelStart(packet, deps.connack),
+    identity,
+    epoch: arrival.entry.epoch,
+    protocol: protocolNames[packet.protocolLevel],
+  };
+  const channel = new DeviceChannel(start, session, deps, output);
+  session.attach(channel, will);
+  if (!deps.registry.add(channel)) {
+    channel.onClosed();
+    throw new SignOnRefused(ReasonCode.ServerBusy, "unavailable");
+  }
+  deps.expiry.add(channel);
+  return {
+    channel,
+    connack: connackOf(deps, packet, signedOn, { expiryS: session.expiryS, isPresent }),
+    onOpen: () => onOpen(space, session),
+    onClosed: (word) => {
+      deps.expiry.remove(channel);
+      deps.registry.remove(channel);
+      deps.attendance.leave(arrival, word);
+    },
+  };
+}
+
+function channelStart(packet: ConnectPacket, connack: ConnackLimits): ChannelStart {
+  const { protocolLevel, properties } = packet;
+  return {
+    protocolLevel,
+    receiveMaximum: connack.receiveMaximum,
+    windowMax: Math.min(properties?.receiveMaximum ?? 65_535, connack.inFlightMax),
+    maximumPacketSize: maximumPacketSizeOf(packet),
+    topicAliasMaximum: protocolLevel === ProtocolLevel.V5 ? connack.topicAliasMaximum : 0,
+    sentAliasMaximum: Math.min(properties?.topicAliasMaximum ?? 0, connack.topicAliasMaximum),
+    saysProblems: properties?.requestProblemInformation !== false,
+  };
+}
+
+function connackOf(
+  deps: Pick<WelcomeDeps, "connack" | "clientLimits">,
+  packet: ConnectPacket,
+  signedOn: SignedOn,
+  { expiryS, isPresent }: { readonly expiryS: number; readonly isPresent: boolean },
+): ConnackPacket {
+  const { clientId, isAssigned } = signedOn;
+  const responseInformation = responseTopicOf(signedOn, deps.clientLimits);
+  const serverFinal = signedOn.kind === "client" ? signedOn.serverFinal : undefined;
+  const accepted = { sessionPresent: isPresent, clientId, isAssigned, sessionExpiryS: expiryS, responseInformation, serverFinal };
+  return acceptance(packet, accepted, deps.connack);
+}
+
+/** Where the client may ask to be answered: a topic that is its own (s4.10.1). Undefined when its client id is too long for one. */
+function responseTopicOf(signedOn: SignedOn, { topicBytesMax, topicLevelsMax }: ChannelLimits): string | undefined {
+  if (signedOn.kind === "device") {
+    const { productKey, deviceName } = signedOn.identity.device;
+    return `/${productKey}/${deviceName}/user/response`;
+  }
+  // A client id may have what no topic may.
+  const topic = `response/${signedOn.clientId.replaceAll(/[%+#]/g, encodeURIComponent)}`;
+  return isValidTopicName(topic, topicBytesMax, topicLevelsMax) ? topic : undefined;
+}
+
+function onOpen(space: Space, session: Session): void {
+  space.keep(session);
+  session.resume();
+}

@@ -1,0 +1,425 @@
+import { type DownlinkKind, formatTopic, type JsonObject, serviceCaller, type TopicDialect } from "@mooring/contracts";
+import { runShadowCase, type ShadowDoor, shadowCases } from "@mooring/testkit";
+import { describe, expect, test } from "vitest";
+import { sys, useGateway } from "./fixture.test-support.ts";
+import { productKey } from "./harness.test-support.ts";
+import { ask } from "./http-client.test-support.ts";
+import type { MqttClient } from "./mqtt-client.test-support.ts";
+
+const fixture = useGateway();
+const device = { productKey, deviceName: "dev-1" };
+const aws = `$aws/things/${productKey}.dev-1/shadow`;
+const alibaba = { up: `/shadow/update/${productKey}/dev-1`, down: `/shadow/get/${productKey}/dev-1` };
+
+/** A device that subscribes to all there is in a dialect, and asks one question after the other. */
+async function mqttDoor(dialect: TopicDialect): Promise<ShadowDoor> {
+  const client = await fixture.signOn();
+  await client.subscribe(dialect === "native" ? `${sys("dev-1")}/shadow/#` : `${aws}/#`);
+  return {
+    device,
+    dialect,
+    async ask({ topic, payload, accepted, rejected }) {
+      const before = client.messages.length;
+      const isAnswer = (heard: { topic: string }): boolean => heard.topic === accepted || heard.topic === rejected;
+      await client.acknowledged(client.publish(topic, payload));
+      await expect.poll(() => client.messages.slice(before).some(isAnswer), { timeout: 5_000, interval: 2 }).toBe(true);
+      const answer = client.messages.slice(before).find(isAnswer);
+      return { isAccepted: answer?.topic === accepted, body: JSON.parse(answer?.payload ?? "null") as JsonObject };
+    },
+  };
+}
+
+async function httpsDoor(): Promise<ShadowDoor> {
+  const credential = await fixture.harness.credential("dev-1");
+  return {
+    device,
+    dialect: "native",
+    async ask({ topic, payload }) {
+      const { status, json } = await ask(fixture.harness.gateway.addresses.https, credential, { path: topic, body: payload });
+      return { isAccepted: status === 200, body: json as JsonObject };
+    },
+  };
+}
+
+describe.each([
+  ["native", () => mqttDoor("native")],
+  ["AWS", () => mqttDoor("aws")],
+  ["HTTPS", httpsDoor],
+])("a shadow, %s", (_name, open) => {
+  test.each(shadowCases.map((one) => [one.title, one] as const))("%s", async (_title, one) => {
+    expect(await runShadowCase(one, await open())).toEqual([]);
+  });
+});
+
+/** What a client heard, in the order in which it did: the topic's end and the body. */
+function heard(client: MqttClient): [string, JsonObject][] {
+  return client.messages.map(({ topic, payload }) => [topic.replace(/^.*\/(dev-1|shadow)\//, ""), JSON.parse(payload) as JsonObject]);
+}
+
+describe("what devices hear of a change", () => {
+  test("accepted, documents and delta in this order and with one version, to each connection in the dialects it listens to", async () => {
+    const native = await fixture.signOn("dev-1", { clientId: "native" });
+    await native.subscribe(`${sys("dev-1")}/shadow/update/+`);
+    const amazon = await fixture.signOn("dev-1", { clientId: "aws" });
+    await amazon.subscribe(`${aws}/#`);
+    const stranger = await fixture.signOn("dev-2", { clientId: "stranger" });
+    await stranger.subscribe(`${sys("dev-2")}/#`);
+    const update = { state: { desired: { mode: "heat", list: [1, { a: 2 }] }, reported: { mode: "off" } }, clientToken: "t-1" };
+    await native.acknowledged(native.publish(`${sys("dev-1")}/shadow/update`, update));
+    await expect.poll(() => [native.messages.length, amazon.messages.length]).toEqual([3, 3]);
+    const at = { timestamp: 1_760_000_000_123 };
+    const desired = { mode: at, list: at };
+    expect(heard(native)).toEqual([
+      ["update/accepted", { ...update, metadata: { desired, reported: { mode: at } }, version: 1, ...at }],
+      [
+        "update/documents",
+        {
+          previous: { state: { desired: {}, reported: {} }, metadata: { desired: {}, reported: {} }, version: 0 },
+          current: { state: update.state, metadata: { desired, reported: { mode: at } }, version: 1 },
+          version: 1,
+          ...at,
+          clientToken: "t-1",
+        },
+      ],
+      ["update/delta", { state: update.state.desired, metadata: desired, version: 1, ...at, clientToken: "t-1" }],
+    ]);
+    const s = { timestamp: 1_760_000_000 };
+    const inSeconds = { mode: s, list: [s, { a: s }] };
+    expect(heard(amazon)).toEqual([
+      ["update/accepted", { ...update, metadata: { desired: inSeconds, reported: { mode: s } }, version: 1, ...s }],
+      [
+        "update/documents",
+        {
+          previous: { state: {}, metadata: {}, version: 0 },
+          current: { state: update.state, metadata: { desired: inSeconds, reported: { mode: s } }, version: 1 },
+          ...s,
+          clientToken: "t-1",
+        },
+      ],
+      ["update/delta", { state: update.state.desired, metadata: inSeconds, version: 1, ...s, clientToken: "t-1" }],
+    ]);
+    expect(stranger.messages).toEqual([]);
+  });
+
+  test("an update is acknowledged after its own messages, once, and many arrive in the order of their versions", async () => {
+    const client = await fixture.signOn();
+    await client.subscribe(`${sys("dev-1")}/shadow/#`, `${aws}/update/accepted`);
+    const ids: number[] = [];
+    for (let i = 0; i < 10; i++) {
+      ids.push(client.publish(`${sys("dev-1")}/shadow/update`, { state: { reported: { n: i } }, version: i, clientToken: `t${i}` }));
+    }
+    await client.acknowledged(ids[9] as number);
+    const accepted = heard(client).filter(([topic]) => topic === "update/accepted");
+    expect(accepted.map(([, { version, clientToken }]) => [version, clientToken])).toEqual(
+      Array.from({ length: 20 }, (_, i) => [Math.floor(i / 2) + 1, `t${Math.floor(i / 2)}`]),
+    );
+  });
+
+  test("a rejection goes to the dialect that was spoken, with the current document where the dialect has a place for it", async () => {
+    const client = await fixture.signOn();
+    await client.subscribe(`${sys("dev-1")}/shadow/#`, `${aws}/#`);
+    await client.acknowledged(client.publish(`${aws}/update`, { state: { reported: { a: 1 } } }));
+    client.messages.length = 0;
+    const stale = { state: { reported: { a: 2 } }, version: 7, clientToken: "late" };
+    expect(await client.acknowledged(client.publish(`${sys("dev-1")}/shadow/update`, stale))).not.toBe(0);
+    await client.acknowledged(client.publish(`${aws}/update`, stale));
+    expect(client.messages.map(({ topic }) => topic)).toEqual([`${sys("dev-1")}/shadow/update/rejected`, `${aws}/update/rejected`]);
+    const [native, amazon] = client.messages.map(({ payload }) => JSON.parse(payload) as JsonObject);
+    const at = 1_760_000_000_123;
+    expect(native).toEqual({
+      code: 409,
+      message: "Version conflict",
+      clientToken: "late",
+      current: {
+        state: { desired: {}, reported: { a: 1 } },
+        metadata: { desired: {}, reported: { a: { timestamp: at } } },
+        version: 1,
+        timestamp: at,
+      },
+    });
+    expect(amazon).toEqual({ code: 409, message: "Version conflict", timestamp: expect.any(Number), clientToken: "late" });
+    expect(amazon?.["timestamp"]).toBeLessThan(10_000_000_000);
+  });
+
+  test("a conflict whose document is more than the client takes in one packet comes without it [MQTT-3.1.2-24]", async () => {
+    const credential = await fixture.harness.credential("dev-1");
+    const small = await fixture.open(credential).signOn({ clientId: "small", properties: { maximumPacketSize: 2_000 } });
+    const large = await fixture.signOn("dev-1", { clientId: "large" });
+    for (const client of [small, large]) await client.subscribe(`${sys("dev-1")}/shadow/update/rejected`);
+    await large.acknowledged(large.publish(`${sys("dev-1")}/shadow/update`, { state: { reported: { text: "x".repeat(60_000) } } }));
+    const stale = { state: { reported: {} }, version: 7, clientToken: "t" };
+    for (const by of [small, large]) await by.acknowledged(by.publish(`${sys("dev-1")}/shadow/update`, stale));
+    const said = (client: MqttClient): JsonObject[] => client.messages.map(({ payload }) => JSON.parse(payload) as JsonObject);
+    await expect.poll(() => [small.messages.length, large.messages.length]).toEqual([2, 2]);
+    expect(said(small)).toEqual(Array.from({ length: 2 }, () => ({ code: 409, message: "Version conflict", clientToken: "t" })));
+    for (const { current } of said(large)) expect(current).toMatchObject({ state: { reported: { text: "x".repeat(60_000) } } });
+  });
+
+  test("an answer has the QoS of what it answers, where it is subscribed to with QoS 1; what everyone hears has QoS 1", async () => {
+    const client = await fixture.signOn();
+    await client.subscribe(`${sys("dev-1")}/shadow/#`);
+    for (const qos of [0, 1] as const) {
+      client.messages.length = 0;
+      client.publish(`${sys("dev-1")}/shadow/update`, { state: { desired: { qos } } }, qos);
+      client.publish(`${sys("dev-1")}/shadow/update`, { state: {}, version: 99 }, qos);
+      client.publish(`${sys("dev-1")}/shadow/get`, "", qos);
+      client.publish(`${sys("dev-1")}/shadow/delete`, "", qos);
+      await expect.poll(() => client.messages.length).toBe(7);
+      expect(client.messages.map(({ topic, qos: its }) => [topic.slice(`${sys("dev-1")}/shadow/`.length), its])).toEqual([
+        ["update/accepted", qos],
+        ["update/documents", 1],
+        ["update/delta", 1],
+        ["update/rejected", qos],
+        ["get/accepted", qos],
+        ["delete/accepted", qos],
+        ["update/documents", 1],
+      ]);
+    }
+  });
+
+  test("AWS: what does not exist is 404 by its name; a deleted shadow does not exist until it is written again", async () => {
+    const client = await fixture.signOn();
+    await client.subscribe(`${aws}/#`);
+    const say = async (what: string, payload: object | string = ""): Promise<[string, JsonObject]> => {
+      client.messages.length = 0;
+      await client.acknowledged(client.publish(`${aws}${what}`, payload));
+      return [client.messages.at(0)?.topic.slice(aws.length) ?? "", JSON.parse(client.messages.at(0)?.payload ?? "null") as JsonObject];
+    };
+    const missing = { code: 404, message: `No shadow exists with name: '${productKey}.dev-1'` };
+    expect(await say("/get")).toMatchObject(["/get/rejected", missing]);
+    expect(await say("/delete", { clientToken: "x" })).toMatchObject(["/delete/rejected", { ...missing, clientToken: "x" }]);
+    expect(await say("/name/cfg/get")).toMatchObject([
+      "/name/cfg/get/rejected",
+      { code: 404, message: "No shadow exists with name: 'cfg'" },
+    ]);
+    await say("/update", { state: { reported: { a: 1 } } });
+    expect(await say("/delete", { clientToken: "y" })).toEqual([
+      "/delete/accepted",
+      { version: 2, timestamp: 1_760_000_000, clientToken: "y" },
+    ]);
+    expect(await say("/get")).toMatchObject(["/get/rejected", missing]);
+    expect(await say("/update", { state: { reported: { a: 1 } } })).toMatchObject(["/update/accepted", { version: 3 }]);
+  });
+});
+
+describe("who subscribes to deltas is sent the open one", () => {
+  const prepare = async (): Promise<MqttClient> => {
+    const client = await fixture.signOn("dev-1", { clientId: "first" });
+    for (const name of ["", "name/one/", "name/two/"]) {
+      await client.acknowledged(client.publish(`${sys("dev-1")}/shadow/${name}update`, { state: { desired: { of: name } } }));
+    }
+    return client;
+  };
+
+  test.each<[string, readonly string[], readonly string[]]>([
+    ["the classic shadow's topic", [`${sys("dev-1")}/shadow/update/delta`], [""]],
+    ["AWS's", [`${aws}/update/delta`], [""]],
+    ["Alink's property set", [`${sys("dev-1")}/thing/service/property/set`], [""]],
+    ["a named shadow's", [`${sys("dev-1")}/shadow/name/two/update/delta`], ["two"]],
+    ["a named shadow's that does not exist", [`${aws}/name/nine/update/delta`], ["nine"]],
+    ["any named shadow's", [`${sys("dev-1")}/shadow/name/+/update/delta`], ["one", "two"]],
+    ["everything, twice over", [`${sys("dev-1")}/#`, `${aws}/#`], ["", "one", "two"]],
+    ["nothing of the kind", [`${sys("dev-1")}/rrpc/request/+`, `${sys("dev-1")}/shadow/get/+`, `${aws}/name/one/update/accepted`], []],
+  ])("%s", async (_what, filters, names) => {
+    const client = await prepare();
+    const { shadow } = fixture.harness;
+    await client.subscribe(...filters);
+    await client.acknowledged(client.publish(`${sys("dev-1")}/shadow/get`, "{}"));
+    await expect.poll(() => shadow.ready).toEqual(names);
+    const deltas = (): readonly string[] =>
+      client.messages.map(({ topic }) => topic).filter((topic) => /delta$|property\/set$/.test(topic));
+    if (names.length > 0 && !names.includes("nine")) await expect.poll(() => deltas().length).toBeGreaterThanOrEqual(names.length);
+    else expect(deltas()).toEqual([]);
+  });
+
+  test("not with the product's option pushDelta off", async () => {
+    fixture.harness.devices.options = { ...fixture.harness.devices.options, pushDelta: false };
+    const client = await prepare();
+    await client.subscribe(`${sys("dev-1")}/#`);
+    await client.acknowledged(client.publish(`${sys("dev-1")}/shadow/get`, "{}"));
+    await client.message(({ topic }) => topic.endsWith("get/accepted"));
+    expect(fixture.harness.shadow.ready).toEqual([]);
+  });
+});
+
+describe("Alibaba's dialect", () => {
+  const start = async (): Promise<MqttClient> => {
+    const client = await fixture.signOn();
+    await client.subscribe(alibaba.down);
+    return client;
+  };
+  const say = async (client: MqttClient, payload: object): Promise<JsonObject[]> => {
+    client.messages.length = 0;
+    await client.acknowledged(client.publish(alibaba.up, payload));
+    return client.messages.map((message) => JSON.parse(message.payload) as JsonObject);
+  };
+  const timestamp = 1_760_000_000;
+
+  test("update, get, control, delete, as its devices know them", async () => {
+    const client = await start();
+    const success = (version: number) => ({ method: "reply", payload: { status: "success", version }, timestamp });
+    expect(await say(client, { method: "update", state: { reported: { color: "green" } }, version: 1 })).toEqual([success(1)]);
+    // As a back end does, by way of another connection.
+    const other = await fixture.signOn("dev-1", { clientId: "other" });
+    client.messages.length = 0;
+    await other.acknowledged(other.publish(`${sys("dev-1")}/shadow/update`, { state: { desired: { color: "red", list: [1] } } }));
+    const control = JSON.parse((await client.message(() => true)).payload) as JsonObject;
+    const at = { timestamp };
+    expect(control).toEqual({
+      method: "control",
+      payload: {
+        status: "success",
+        state: { reported: { color: "green" }, desired: { color: "red", list: [1] } },
+        metadata: { reported: { color: at }, desired: { color: at, list: at } },
+      },
+      version: 2,
+      timestamp,
+    });
+    expect(await say(client, { method: "get" })).toEqual([{ ...control, method: "reply" }]);
+    expect(await say(client, { method: "update", state: { reported: { color: "red" }, desired: "null" }, version: 7 })).toEqual([
+      success(7),
+    ]);
+    expect(await say(client, { method: "delete", state: { reported: { color: "null" } }, version: 8 })).toEqual([success(8)]);
+    expect(await say(client, { method: "get" })).toEqual([
+      { method: "reply", payload: { status: "success", state: {}, metadata: {} }, version: 8, timestamp },
+    ]);
+  });
+
+  test("a version that is not above the stored one is a conflict: 409", async () => {
+    const client = await start();
+    await say(client, { method: "update", state: { reported: { a: 1 } }, version: 5 });
+    const [reply] = await say(client, { method: "update", state: { reported: { a: 2 } }, version: 5 });
+    expect(reply).toEqual({
+      method: "reply",
+      payload: { status: "error", content: { errorcode: "409", errormessage: expect.stringContaining("the shadow is at version 5") } },
+      timestamp: expect.any(Number),
+    });
+    expect(await say(client, { method: "update", state: { reported: { a: 2 } }, version: -1 })).toMatchObject([
+      { payload: { version: 6 } },
+    ]);
+  });
+});
+
+test("a client token is the application's own, whatever it says: only Alibaba's own updates are replied to in its dialect", async () => {
+  const client = await fixture.signOn();
+  await client.subscribe(alibaba.down);
+  const update = { state: { reported: { a: 1 } }, clientToken: "alibaba" };
+  await client.acknowledged(client.publish(`${sys("dev-1")}/shadow/update`, update));
+  await client.acknowledged(client.publish(`${aws}/update`, update));
+  expect(client.messages).toEqual([]);
+  await client.acknowledged(client.publish(alibaba.up, { method: "update", state: { reported: { a: 2 } }, version: 3 }));
+  expect(client.messages.map(({ payload }) => JSON.parse(payload) as JsonObject)).toMatchObject([
+    { method: "reply", payload: { status: "success", version: 3 } },
+  ]);
+  expect(fixture.harness.shadow.updates.at(-1)).not.toHaveProperty("clientToken");
+});
+
+test("what comes late from the shadow service is not told after what is newer, and is counted", async () => {
+  const client = await fixture.signOn();
+  await client.subscribe(`${sys("dev-1")}/shadow/update/+`);
+  const { deviceId } = (await fixture.harness.credential("dev-1")).device;
+  const tell = (version: number, kinds: readonly DownlinkKind[]) =>
+    fixture.harness.gateway.api.deliverAll(serviceCaller("shadow"), {
+      deviceId,
+      downlinks: kinds.map((kind) => ({ kind, version, payload: Buffer.from(JSON.stringify({ version, timestamp: 1 })) })),
+    });
+  const all = ["shadowAccepted", "shadowDocuments", "shadowDelta"] as const;
+  // The request for version 5 was given up by its sender, and is here after the one for version 6.
+  expect(await tell(6, ["shadowAccepted", "shadowDocuments"])).toEqual({ delivered: [1, 1] });
+  expect(await tell(5, all)).toEqual({ delivered: [0, 0, 0] });
+  expect(await tell(7, all)).toEqual({ delivered: [1, 1, 1] });
+  await expect.poll(() => client.messages.length).toBe(5);
+  expect(client.messages.map(({ payload }) => (JSON.parse(payload) as { version: number }).version)).toEqual([6, 6, 7, 7, 7]);
+});
+
+test("only the classic shadow is Alink's and Alibaba's: named ones are told in the platform's and in AWS's words alone", async () => {
+  const client = await fixture.signOn();
+  await client.subscribe(`${sys("dev-1")}/thing/#`, alibaba.down, `${aws}/name/cfg/update/delta`);
+  await client.acknowledged(client.publish(`${sys("dev-1")}/shadow/name/cfg/update`, { state: { desired: { a: 1 } } }));
+  expect(client.messages.map(({ topic }) => topic)).toEqual([`${aws}/name/cfg/update/delta`]);
+});
+
+describe("Alink", () => {
+  const set = `${sys("dev-1")}/thing/service/property/set`;
+  const desired = `${sys("dev-1")}/thing/property/desired`;
+  const start = async (): Promise<MqttClient> => {
+    const client = await fixture.signOn();
+    await client.subscribe(set, `${desired}/+`);
+    await client.acknowledged(client.publish(`${sys("dev-1")}/shadow/update`, { state: { desired: { power: "on", temperature: 20 } } }));
+    await client.acknowledged(client.publish(`${sys("dev-1")}/shadow/update`, { state: { desired: { temperature: 21 } } }));
+    return client;
+  };
+  const say = async (client: MqttClient, what: string, params?: unknown): Promise<JsonObject> => {
+    client.messages.length = 0;
+    await client.acknowledged(
+      client.publish(`${desired}/${what}`, { id: "9", version: "1.0", params, method: `thing.property.desired.${what}` }),
+    );
+    return JSON.parse((await client.message(({ topic }) => topic === `${desired}/${what}_reply`)).payload) as JsonObject;
+  };
+
+  test("what is desired arrives as a property set, and its answer is in the log", async () => {
+    const client = await start();
+    expect(client.messages.map(({ topic, payload }) => [topic, JSON.parse(payload)])).toEqual([
+      [set, { id: "1", version: "1.0", params: { power: "on", temperature: 20 }, method: "thing.service.property.set" }],
+      [set, { id: "2", version: "1.0", params: { power: "on", temperature: 21 }, method: "thing.service.property.set" }],
+    ]);
+    const reply = `${set}_reply`;
+    expect(await client.acknowledged(client.publish(reply, { id: "2", code: 200, data: { ok: true }, message: "done" }))).toBe(0);
+    expect(await client.acknowledged(client.publish(reply, { id: "2", code: "200" }))).toBe(0x99);
+    expect(client.pubacks.at(-1)?.reason).toContain("/code");
+    expect(fixture.stored("reply")).toEqual([{ topic: reply, requestId: "2", code: 200, message: "done", data: { ok: true } }]);
+  });
+
+  test("desired/get answers with values and their versions: those named, or all", async () => {
+    const client = await start();
+    const all = { power: { value: "on", version: 1 }, temperature: { value: 21, version: 2 } };
+    const success = { id: "9", code: 200, message: "success", method: "thing.property.desired.get", version: "1.0" };
+    expect(await say(client, "get", ["power", "nope"])).toEqual({ ...success, data: { power: all.power } });
+    for (const none of [[], {}, undefined]) expect(await say(client, "get", none)).toEqual({ ...success, data: all });
+    expect(await say(client, "get", "power")).toMatchObject({ code: 460, data: { issues: [{ pointer: "/params" }] } });
+    expect(await say(client, "get", ["power", 1])).toMatchObject({ code: 460, data: { issues: [{ pointer: "/params/1" }] } });
+  });
+
+  test("desired/delete clears values, of a given version only if it is still that; of names that are not set nothing, without a change", async () => {
+    const client = await start();
+    expect(await say(client, "delete", { temperature: { version: 1 } })).toMatchObject({
+      code: 409,
+      method: "thing.property.desired.delete",
+    });
+    expect(await say(client, "delete", { temperature: { version: 2 } })).toMatchObject({ code: 200, data: {} });
+    expect(await say(client, "get")).toMatchObject({ data: { power: { value: "on", version: 1 } } });
+    expect(await say(client, "delete", { power: {}, nope: {} })).toMatchObject({ code: 200 });
+    expect((await say(client, "get"))["data"]).toEqual({});
+    const { updates } = fixture.harness.shadow;
+    const changes = updates.length;
+    expect(await say(client, "delete", { power: {}, nope: { version: 0 } })).toMatchObject({ code: 200, data: {} });
+    expect(updates).toHaveLength(changes); // No version, and nothing pushed.
+    expect(await say(client, "delete", { power: { version: 1 } })).toMatchObject({ code: 409 });
+    for (const wrong of [{}, [], { power: 1 }, { power: { version: "1" } }])
+      expect(await say(client, "delete", wrong)).toMatchObject({ code: 460 });
+  });
+
+  test("with sys.ack 0 there is no answer", async () => {
+    const client = await start();
+    client.messages.length = 0;
+    await client.acknowledged(client.publish(`${desired}/get`, { id: "1", sys: { ack: 0 } }));
+    await say(client, "get");
+    expect(client.messages.map(({ payload }) => (JSON.parse(payload) as JsonObject)["id"])).toEqual(["9"]);
+  });
+});
+
+test("no device reaches another's shadow, in whatever dialect", async () => {
+  const client = await fixture.signOn("dev-1");
+  const other = { productKey, deviceName: "dev-2" };
+  const topics = [
+    formatTopic("shadowUpdate", other, "cfg"),
+    formatTopic("shadowDelete", other, "", "aws"),
+    formatTopic("alibabaShadow", other),
+    formatTopic("desiredGet", other),
+  ];
+  for (const topic of topics) expect(await client.acknowledged(client.publish(topic, "{}"))).toBe(0x87);
+  expect(await client.subscribe(`$aws/things/${productKey}.dev-2/shadow/#`, "$aws/#", `/shadow/get/${productKey}/dev-2`)).toEqual([
+    0x87, 0x87, 0x87,
+  ]);
+  expect(fixture.harness.shadow.updates).toEqual([]);
+});

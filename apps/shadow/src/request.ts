@@ -1,0 +1,130 @@
+// Requests as they came in, checked.
+import {
+  type AskedAs,
+  type Caller,
+  invalidField,
+  isJsonObject,
+  type JsonObject,
+  type PageRequest,
+  PlatformError,
+  pageSizeDefault,
+  pageSizeMax,
+  type ShadowAddress,
+  type ShadowUpdate,
+  shadowNamePattern,
+} from "@mooring/contracts";
+import type { CompiledModel } from "@mooring/thing-model";
+import type { Conditions } from "./change.ts";
+import { isSection, type ShadowPatch } from "./edit.ts";
+
+/** As AWS has it. */
+const clientTokenBytesMax = 64;
+/** Above it, other changes could not go on counting within what JavaScript counts exactly. */
+const nextVersionMax = 2 ** 52;
+/** A document has fewer members at its top. */
+const expectedMembersMax = 10_000;
+
+/** The name as the store has it: empty for the classic shadow. */
+export function parseName({ shadowName }: ShadowAddress): string {
+  if (shadowName === undefined) return "";
+  if (typeof shadowName === "string" && shadowNamePattern.test(shadowName)) return shadowName;
+  throw invalidField("/shadowName", "must be 1 to 64 of the characters A-Z a-z 0-9 : _ -");
+}
+
+export function assertToken(clientToken: string | undefined): void {
+  if (clientToken === undefined) return;
+  const isText = typeof clientToken === "string" && clientToken.isWellFormed() && !clientToken.includes("\0");
+  if (isText && Buffer.byteLength(clientToken) <= clientTokenBytesMax) return;
+  throw invalidField("/clientToken", `must be text of at most ${clientTokenBytesMax} bytes, without U+0000`);
+}
+
+export function parsePatch(caller: Caller, { desired, reported }: ShadowUpdate): ShadowPatch {
+  if (!isSection(desired)) throw invalidField("/desired", "must be an object, or null to clear it");
+  if (!isSection(reported)) throw invalidField("/reported", "must be an object, or null to clear it");
+  if (desired === undefined && reported === undefined) throw invalidField("/desired", "must be given (or reported, by the device itself)");
+  if (reported !== undefined && caller.role !== "device") throw invalidField("/reported", "is written by the device alone");
+  return { ...(desired === undefined ? {} : { desired }), ...(reported === undefined ? {} : { reported }) };
+}
+
+/** From a gateway, for its own use: it comes back as it was said. */
+export function parseAskedAs({ askedAs }: Pick<ShadowUpdate, "askedAs">): AskedAs | undefined {
+  if (askedAs === undefined) return undefined;
+  const { dialect, qos } = askedAs;
+  if (dialect !== undefined && dialect !== "alibaba") throw invalidField("/askedAs/dialect", "must be alibaba, or absent");
+  if (qos !== 0 && qos !== 1 && qos !== 2) throw invalidField("/askedAs/qos", "must be 0, 1 or 2");
+  return askedAs;
+}
+
+export function parseConditions(caller: Caller, update: Pick<ShadowUpdate, keyof Conditions>): Conditions {
+  const { expectedVersion, expectedDesiredVersions, nextVersion } = update;
+  if (expectedVersion !== undefined && !isVersion(expectedVersion)) throw invalidField("/version", "must be a whole number from 0");
+  assertDesiredVersions(expectedDesiredVersions);
+  if (nextVersion === undefined) return { expectedVersion, expectedDesiredVersions };
+  if (caller.role !== "device") throw invalidField("/nextVersion", "is for devices alone");
+  if (!isVersion(nextVersion) || nextVersion < 1 || nextVersion > nextVersionMax) {
+    throw invalidField("/nextVersion", `must be a whole number from 1 to ${nextVersionMax}`);
+  }
+  return { expectedVersion, expectedDesiredVersions, nextVersion };
+}
+
+function assertDesiredVersions(expected: ShadowUpdate["expectedDesiredVersions"]): void {
+  if (expected === undefined) return;
+  if (!isJsonObject(expected)) throw invalidField("/expectedDesiredVersions", "must be an object of members and versions");
+  const versions = Object.values(expected);
+  if (versions.length > expectedMembersMax)
+    throw invalidField("/expectedDesiredVersions", `must have at most ${expectedMembersMax} members`);
+  if (!versions.every(isVersion)) throw invalidField("/expectedDesiredVersions", "must hold whole numbers from 0");
+}
+
+function isVersion(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
+}
+
+/** The patch as the model means it. Throws `invalidArgument` with every reason when the model does not allow it. */
+export function applyModel(model: CompiledModel, patch: ShadowPatch): ShadowPatch {
+  const { desired, reported } = patch;
+  const issues = [
+    ...(desired == null ? [] : model.validateDesired(desired).map((issue) => ({ ...issue, pointer: `/desired${issue.pointer}` }))),
+    ...(reported == null
+      ? []
+      : model.validateProperties(present(reported)).map((issue) => ({ ...issue, pointer: `/reported${issue.pointer}` }))),
+  ];
+  if (issues.length > 0)
+    throw new PlatformError("invalidArgument", issues[0]?.message ?? "the state does not fit the thing model", { issues });
+  return reported == null ? patch : { ...patch, reported: { ...reported, ...model.unwrapProperties(present(reported)).values } };
+}
+
+/** The members of a patch that say something rather than delete. */
+function present(patch: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== null));
+}
+
+export interface Cut {
+  readonly after: string | undefined;
+  /** One more than asked for, to see whether there is a next page. */
+  readonly limit: number;
+}
+
+/** A page token is the last key of the page before, in base64url. Throws `invalidArgument`. */
+export function parsePage({ pageSize, pageToken }: PageRequest, keyPattern: RegExp): Cut {
+  const size = pageSize ?? pageSizeDefault;
+  if (!Number.isInteger(size) || size < 1 || size > pageSizeMax) {
+    throw invalidField("/pageSize", `must be a whole number from 1 to ${pageSizeMax}`);
+  }
+  if (pageToken === undefined || pageToken === "") return { after: undefined, limit: size + 1 };
+  const after = typeof pageToken === "string" ? Buffer.from(pageToken, "base64url").toString("latin1") : "";
+  if (!keyPattern.test(after)) throw invalidField("/pageToken", "is not a token this list has given");
+  return { after, limit: size + 1 };
+}
+
+/** Takes the item that was read beyond the page away and says where the next page begins. */
+export function cutPage<T>(
+  items: readonly T[],
+  { limit }: Cut,
+  keyOf: (item: T) => string,
+): { readonly items: readonly T[]; readonly nextPageToken?: string } {
+  const kept = items.slice(0, limit - 1);
+  const last = kept.at(-1);
+  if (items.length < limit || last === undefined) return { items: kept };
+  return { items: kept, nextPageToken: Buffer.from(keyOf(last)).toString("base64url") };
+}

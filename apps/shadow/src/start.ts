@@ -1,0 +1,38 @@
+import { type Clock, type Lifecycle, type Log, type Metrics, type Settings, steadyClock } from "@mooring/kit";
+import type { ModelDirectory } from "@mooring/thing-model";
+import type { Pool } from "pg";
+import type { shadowSettings } from "./config.ts";
+import { startShadowFollower } from "./follow.ts";
+import { publishShadowMetrics } from "./metrics.ts";
+import type { DeviceDirectory, Gateways, LogReader } from "./ports.ts";
+import { createPostgresShadowHistory } from "./postgres/shadow-history.ts";
+import { createPostgresShadowRemovals } from "./postgres/shadow-removals.ts";
+import { createPostgresShadowStore } from "./postgres/shadow-store.ts";
+import { startShadowRemoval } from "./removal.ts";
+import { createShadowService, type ShadowService } from "./service.ts";
+import { startShadowUpkeep } from "./upkeep.ts";
+
+export interface StartShadowDeps {
+  readonly pool: Pool;
+  readonly devices: DeviceDirectory;
+  readonly models: ModelDirectory;
+  readonly gateways: Gateways;
+  readonly events: LogReader;
+  readonly settings: Settings<typeof shadowSettings>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** The service on Postgres, following the log, with its upkeep. */
+export function startShadow(life: Lifecycle, deps: StartShadowDeps): ShadowService {
+  const { pool, devices, models, gateways, events, settings, clock, log, metrics } = deps;
+  const store = createPostgresShadowStore({ pool, clock, documentBytesMax: settings.shadowBytesMax });
+  const history = createPostgresShadowHistory(pool);
+  const shadow = createShadowService({ store, history, devices, models, gateways, clock, log });
+  life.add("shadow upkeep", startShadowUpkeep({ history, clock: steadyClock, historyDays: settings.shadowHistoryDays, log }));
+  life.add("shadow removal", startShadowRemoval({ removals: createPostgresShadowRemovals(pool), clock: steadyClock, log }));
+  const follower = life.add("shadow follower", startShadowFollower({ events, store, applied: shadow.applied, log }));
+  publishShadowMetrics(metrics, shadow, follower);
+  return shadow;
+}

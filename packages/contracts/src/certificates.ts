@@ -1,0 +1,113 @@
+import type { Caller } from "./caller.ts";
+import type { Certificate, IssuedCertificate } from "./devices.ts";
+import type { DeviceAddress } from "./ids.ts";
+
+/** ec-p256, ec-p384 and rsa-3072: what a key made for somebody may be. */
+export type KeyPairType = "ec-p256" | "ec-p384" | "rsa-3072";
+
+/**
+ * What certificates of a product's devices are like. O and OU may hold `{productKey}`, `{deviceName}` and `{tenantId}`; the common name is always the
+ * device's name, by which the certificate is checked.
+ */
+export interface CertificateProfile {
+  /** 1 to 3,650: how long certificates are made for, and the most that can be asked for. Without it 1,825, and up to 3,650 when asked for. */
+  readonly validityDays?: number;
+  /** `{tenantId}` when absent. */
+  readonly organization?: string;
+  /** `{productKey}` when absent. */
+  readonly organizationalUnit?: string;
+}
+
+/** A certificate with a key made for it. Both are in this answer and nowhere else. */
+export interface IssuedKeyPair extends IssuedCertificate {
+  /** PKCS#8, unencrypted. Absent where a password was given. */
+  readonly privateKeyPem?: string;
+  /** Key and chain under the password (RFC 7292). */
+  readonly pkcs12?: Uint8Array;
+}
+
+export interface RenewedCertificate extends IssuedCertificate {
+  /** Until then the old certificate works as well. */
+  readonly activateBeforeMs: number;
+}
+
+/** What is done with a device of a registered authority's that is not known: refused, kept until somebody approves it, or made at once. */
+export type AuthorityMode = "known" | "register" | "provision";
+
+/** What a device made on first connect is like. */
+export interface ProvisioningTemplate {
+  readonly productKey: string;
+  /** The device's name, with `{cn}` and `{serial}` of its certificate; `{cn}` when absent. */
+  readonly namePattern?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface CertificateAuthority {
+  readonly authorityId: string;
+  /** own: made by the platform; foreign: registered by the tenant. */
+  readonly kind: string;
+  /** own: active (issues) or retired (what it issued goes on working); foreign: pending (to be proved), active or inactive. */
+  readonly status: string;
+  readonly certificatePem: string;
+  /** Of own ones. */
+  readonly rootPem?: string;
+  /** Whether the root's key is kept here, so that the issuing authority can be replaced without it being given. */
+  readonly hasRootKey: boolean;
+  readonly mode: string;
+  readonly template?: ProvisioningTemplate;
+  /** Of a pending one: the common name of the certificate that proves its possession. */
+  readonly nonce?: string;
+  /** Of a foreign one whose revocation list was given: when the next one is due. Its devices are refused from then on. */
+  readonly listDueMs?: number;
+  readonly createdAtMs: number;
+}
+
+/** The life of certificates and of the authorities behind them. Part of DeviceApi. */
+export interface CertificateApi {
+  /** `active` (also: approves a pending one) or `inactive`. `failedPrecondition` for one that is revoked, superseded or expired. Idempotent. */
+  setCertificateStatus(
+    caller: Caller,
+    request: DeviceAddress & { readonly fingerprint: string; readonly status: string },
+  ): Promise<Certificate>;
+  /** With `password`: as PKCS#12, otherwise as PEM. */
+  issueKeyPair(
+    caller: Caller,
+    request: DeviceAddress & { readonly keyType?: string; readonly validityDays?: number; readonly password?: string },
+  ): Promise<IssuedKeyPair>;
+  /**
+   * For the device itself: a certificate for a new key; the one of `fingerprint` goes on working until `activateBeforeMs`, or as long as it
+   * would have with `keepsOld`.
+   */
+  renewCertificate(
+    caller: Caller,
+    request: { readonly csrPem: string; readonly fingerprint: string; readonly keepsOld?: boolean },
+  ): Promise<RenewedCertificate>;
+  /** Makes a certificate that a registered authority has signed one of the device's. Not idempotent: `alreadyExists`. */
+  registerCertificate(caller: Caller, request: DeviceAddress & { readonly certificatePem: string }): Promise<Certificate>;
+  /** Newest first, at most 1,000. A device hears of own ones alone. */
+  listAuthorities(caller: Caller, request: Record<never, never>): Promise<{ readonly authorities: readonly CertificateAuthority[] }>;
+  /** A new issuing authority under the tenant's root; what older ones issued goes on working. `failedPrecondition` without the root's key. */
+  rotateAuthority(caller: Caller, request: { readonly rootKeyPem?: string }): Promise<CertificateAuthority>;
+  /** Gives the root's private key out, once, and keeps it no longer. `failedPrecondition` when it is not here. */
+  takeRootKey(caller: Caller, request: Record<never, never>): Promise<{ readonly rootKeyPem: string; readonly rootPem: string }>;
+  /** Registers an authority of the tenant's own; it is pending until `proveAuthority`. */
+  registerAuthority(
+    caller: Caller,
+    request: { readonly certificatePem: string; readonly mode?: string; readonly template?: ProvisioningTemplate },
+  ): Promise<CertificateAuthority>;
+  /** `certificatePem` is signed by the authority and its common name is the nonce. `alreadyExists` when another tenant has proved it first. */
+  proveAuthority(caller: Caller, request: { readonly authorityId: string; readonly certificatePem: string }): Promise<CertificateAuthority>;
+  updateAuthority(
+    caller: Caller,
+    request: { readonly authorityId: string; readonly status?: string; readonly mode?: string; readonly template?: ProvisioningTemplate },
+  ): Promise<CertificateAuthority>;
+  /** Replaces the list of what a registered authority has revoked. From then on a new one must be given before it is due. */
+  putRevocationList(caller: Caller, request: { readonly authorityId: string; readonly listPem: string }): Promise<CertificateAuthority>;
+  /** The revocation list of an own authority in DER, for everybody. */
+  getRevocationList(caller: Caller, request: { readonly authorityId: string }): Promise<{ readonly list: Uint8Array }>;
+  /** Answers an OCSP request about certificates of an own authority's; bytes that are none are answered as RFC 6960 has it. */
+  answerStatusRequest(
+    caller: Caller,
+    request: { readonly authorityId: string; readonly request: Uint8Array },
+  ): Promise<{ readonly response: Uint8Array }>;
+}

@@ -1,0 +1,19 @@
+export { parseAddress } from "./address.ts";
+export { type Clock, createSteadyClock, monotonicClock, steadyClock, systemClock } from "./clock.ts";
+export { Lifecycle, nextSignal, type Running, withTimeout } from "./lifecycle.ts";
+export { createLog, type Log, silentLog } from "./log.ts";
+export { createMetrics, type Metrics } from "./metrics.ts";
+export { listen, runChecks, startOpsServer } from "./ops-server.ts";
+export { pause, startLoop } from "./poll.ts";
+export { reportStartFailure, runProcess, runService, StartError } from "./process.ts";
+export { processSettings } from "./process-settings.ts";
+export {
+  assertKnownSettings,
+  type Environment,
+  loadSettings,
+  type Setting,
+  SettingError,
+  type Settings,
+  type SettingTable,
+} from "./settings.ts";
+export { TimerWheel, type TimerWheelOptions, WheelEntry } from "./timer-wheel.ts";

@@ -1,0 +1,51 @@
+// Certificate signing requests (PKCS#10, RFC 2986): proof that someone holds a key, and nothing else.
+import { invalidField } from "@mooring/contracts";
+import { DerError, derTag, expectTag, readBits, readChildren, readDer, readOid, readSmallInteger } from "./der.ts";
+import { isAllowedSignatureAlgorithm, judgePublicKey, type KeyKind, verifySignature } from "./keys.ts";
+import { parsePem } from "./pem.ts";
+
+/** A request with an 8192-bit key is 3 KB. */
+export const requestBytesMax = 16 * 1024;
+
+const accepted: ReadonlySet<KeyKind> = new Set<KeyKind>(["ec-p256", "ec-p384", "rsa", "ed25519"]);
+
+/**
+ * The SubjectPublicKeyInfo of a request whose signature verifies. Its subject, attributes and extensions are not looked at.
+ * Throws invalidArgument at `pointer` naming what is wrong: size, PEM, several requests, key type or strength, algorithm, signature.
+ */
+export function parseCertificateRequest(csrPem: string, pointer = "/csrPem"): Buffer {
+  const blocks = parsePem(csrPem, requestBytesMax, pointer);
+  if (blocks.some(({ label }) => label.endsWith("PRIVATE KEY")))
+    throw invalidField(pointer, "holds a private key, which must never leave the device");
+  const [block] = blocks;
+  // "NEW" is what some tools of Netscape's time still write (RFC 7468 §7).
+  if (block === undefined || !/^(NEW )?CERTIFICATE REQUEST$/.test(block.label))
+    throw invalidField(pointer, "must be a CERTIFICATE REQUEST");
+  if (blocks.length > 1) throw invalidField(pointer, `holds ${blocks.length} PEM blocks instead of one request`);
+  try {
+    return readRequest(block.der, pointer);
+  } catch (error) {
+    throw error instanceof DerError ? invalidField(pointer, "is not a well-formed certificate request") : error;
+  }
+}
+
+function readRequest(bytes: Uint8Array, pointer: string): Buffer {
+  const [info, algorithm, signature, ...rest] = readChildren(readDer(bytes, derTag.sequence));
+  const [version, subject, publicKeyInfo] = readChildren(expectTag(info, derTag.sequence));
+  if (info === undefined || rest.length > 0 || readSmallInteger(version) !== 0) throw new DerError("not a version 1 request");
+  expectTag(subject, derTag.sequence);
+  const key = Buffer.from(expectTag(publicKeyInfo, derTag.sequence).raw);
+  const verdict = judgePublicKey(key);
+  if (!verdict.ok) throw invalidField(pointer, verdict.message);
+  if (!accepted.has(verdict.kind)) throw invalidField(pointer, "key type is not one of EC P-256, EC P-384, RSA or Ed25519");
+  const algorithmOid = readOid(readChildren(expectTag(algorithm, derTag.sequence))[0]);
+  if (!isAllowedSignatureAlgorithm(algorithmOid)) {
+    throw invalidField(
+      pointer,
+      `signature algorithm ${algorithmOid} is not one of ECDSA or RSA (PKCS#1 v1.5) with SHA-256, SHA-384, SHA-512, or Ed25519`,
+    );
+  }
+  if (!verifySignature(algorithmOid, verdict.key, info.raw, readBits(signature)))
+    throw invalidField(pointer, "signature does not verify with the key in it");
+  return key;
+}

@@ -1,0 +1,171 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "@mooring/contracts";
+import type { Findings } from "./findings.ts";
+import { pointerToken } from "./json.ts";
+import { limits } from "./limits.ts";
+import type { SdfDocument } from "./parse.ts";
+import { localTokens } from "./reference.ts";
+
+/** A property, action or event as the device uses it. */
+export interface Affordance {
+  /** Name on the wire. */
+  readonly name: string;
+  /** Where it is defined. */
+  readonly pointer: string;
+  readonly definition: JsonObject;
+  /** RFC 9880 s4.5: an instance without it does not conform. */
+  readonly required: boolean;
+}
+
+export interface Affordances {
+  readonly properties: readonly Affordance[];
+  readonly actions: readonly Affordance[];
+  readonly events: readonly Affordance[];
+}
+
+type Kind = "sdfProperty" | "sdfAction" | "sdfEvent";
+const KINDS: readonly Kind[] = ["sdfProperty", "sdfAction", "sdfEvent"];
+
+interface Found {
+  readonly kind: Kind;
+  /** Names of the things and objects around it, outermost first. */
+  readonly path: readonly string[];
+  readonly ownName: string;
+  readonly pointer: string;
+  readonly definition: JsonObject;
+}
+
+/**
+ * Lists what a device of this (resolved) model offers, with the names it uses on the wire: a property's own name where it is the only
+ * one of that name, else `object:property` (Alink's `module:identifier`), and `thing:object:property` where that is ambiguous too.
+ *
+ * The device is what the outermost kind of group present describes: the things, or without things the objects, or without either the
+ * bare properties, actions and events. What stands beside that group is there to be referred to; unused, it gets a warning.
+ */
+export function listAffordances(document: SdfDocument, findings: Findings): Affordances {
+  const collector = new Collector(document, findings);
+  collector.collectDocument();
+  return {
+    properties: collector.named("sdfProperty"),
+    actions: collector.named("sdfAction"),
+    events: collector.named("sdfEvent"),
+  };
+}
+
+class Collector {
+  readonly #document: SdfDocument;
+  readonly #findings: Findings;
+  readonly #found: Found[] = [];
+  readonly #required = new Set<string>();
+
+  constructor(document: SdfDocument, findings: Findings) {
+    this.#document = document;
+    this.#findings = findings;
+  }
+
+  collectDocument(): void {
+    const group = ["sdfThing", "sdfObject"].find((name) => Object.keys(definitionsIn(this.#document, name)).length > 0);
+    if (group === undefined) this.#collect(this.#document, "", []);
+    else this.#collectGroup(this.#document, group, "", []);
+    if (group !== undefined && KINDS.some((kind) => Object.hasOwn(this.#document, kind))) {
+      this.#findings.warning("", `Properties, actions and events beside ${group} are definitions to refer to, not part of the device.`);
+    }
+    if (this.#found.length > limits.affordancesMax) {
+      this.#findings.error("", `A model may have at most ${limits.affordancesMax} properties, actions and events.`);
+    } else if (this.#found.length === 0) this.#findings.warning("", "The model has no property, action or event.");
+  }
+
+  named(kind: Kind): Affordance[] {
+    const found = this.#found.filter((entry) => entry.kind === kind).slice(0, limits.affordancesMax);
+    const names = wireNames(found);
+    const seen = new Set<string>();
+    return found.map((entry, index) => {
+      const name = names[index] ?? entry.ownName;
+      if (seen.has(name)) this.#findings.error(entry.pointer, `The name ${JSON.stringify(name)} stands for two definitions on the wire.`);
+      seen.add(name);
+      return { name, pointer: entry.pointer, definition: entry.definition, required: this.#required.has(entry.pointer) };
+    });
+  }
+
+  #collectGroup(parent: JsonObject, group: string, pointer: string, path: readonly string[]): void {
+    const definitions = definitionsIn(parent, group);
+    for (const name of Object.keys(definitions)) {
+      const definition = definitions[name];
+      const at = `${pointer}/${group}/${pointerToken(name)}`;
+      if (this.#found.length > limits.affordancesMax) return;
+      if (!isJsonObject(definition)) continue;
+      if (Object.hasOwn(definition, "minItems") || Object.hasOwn(definition, "maxItems")) {
+        this.#findings.warning(at, "An array of things or objects is treated as a single one.");
+      }
+      this.#collect(definition, at, [...path, name]);
+      this.#collectGroup(definition, "sdfObject", at, [...path, name]);
+      this.#collectGroup(definition, "sdfThing", at, [...path, name]);
+    }
+  }
+
+  #collect(parent: JsonObject, pointer: string, path: readonly string[]): void {
+    for (const kind of KINDS) {
+      const definitions = definitionsIn(parent, kind);
+      for (const ownName of Object.keys(definitions)) {
+        const definition = definitions[ownName];
+        if (this.#found.length > limits.affordancesMax) return;
+        if (!isJsonObject(definition)) continue;
+        const at = `${pointer}/${kind}/${pointerToken(ownName)}`;
+        this.#found.push({ kind, path, ownName, pointer: at, definition });
+        this.#require(definition["sdfRequired"], at, definition);
+      }
+    }
+    if (path.length > 0) this.#require(parent["sdfRequired"], pointer, parent);
+  }
+
+  /** The three forms of RFC 9880 s4.5: a reference, a name inside the definition, or `true` for the definition itself. */
+  #require(list: JsonValue | undefined, pointer: string, parent: JsonObject): void {
+    if (!Array.isArray(list)) return;
+    for (const [index, entry] of list.entries()) {
+      const at = `${pointer}/sdfRequired/${index}`;
+      if (entry === true) this.#required.add(pointer);
+      else if (typeof entry === "string" && entry.includes("#")) this.#requireReference(entry, at);
+      else if (typeof entry === "string") {
+        const kind = ["sdfData", ...KINDS].find((name) => Object.hasOwn(definitionsIn(parent, name), entry));
+        if (kind === undefined) this.#findings.error(at, "The sdfRequired names nothing in this definition.");
+        else this.#required.add(`${pointer}/${kind}/${pointerToken(entry)}`);
+      }
+    }
+  }
+
+  #requireReference(reference: string, pointer: string): void {
+    const tokens = localTokens(this.#document, reference);
+    if (typeof tokens === "string") {
+      this.#findings.error(pointer, tokens);
+      return;
+    }
+    let node: JsonValue | undefined = this.#document;
+    for (const token of tokens) node = isJsonObject(node) && Object.hasOwn(node, token) ? node[token] : undefined;
+    if (node === undefined) {
+      this.#findings.error(pointer, "The sdfRequired names nothing in this document.");
+      return;
+    }
+    this.#required.add(tokens.map((token) => `/${pointerToken(token)}`).join(""));
+  }
+}
+
+function definitionsIn(parent: JsonObject, group: string): JsonObject {
+  const value = parent[group];
+  return isJsonObject(value) ? value : {};
+}
+
+function wireNames(found: readonly Found[]): string[] {
+  const own = countNames(found, (entry) => entry.ownName);
+  const qualify = (entry: Found) => [...entry.path.slice(-1), entry.ownName].join(":");
+  const qualified = countNames(found, qualify);
+  return found.map((entry) => {
+    if (own.get(entry.ownName) === 1) return entry.ownName;
+    if (qualified.get(qualify(entry)) === 1) return qualify(entry);
+    return [...entry.path, entry.ownName].join(":");
+  });
+}
+
+function countNames(found: readonly Found[], nameOf: (entry: Found) => string): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const entry of found) counts.set(nameOf(entry), (counts.get(nameOf(entry)) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,168 @@
+import { createHash } from "node:crypto";
+import { isJsonObject, type JsonObject, PlatformError } from "@mooring/contracts";
+import { type Affordance, listAffordances } from "./affordances.ts";
+import { canonicalJson } from "./canonical.ts";
+import { createChecker } from "./check.ts";
+import { type Finding, Findings, hasErrors } from "./findings.ts";
+import { limits } from "./limits.ts";
+import type { CompiledModel, EventModel, ModelData, PropertyModel, ServiceModel } from "./model.ts";
+import { checkSyntax, parseSdf, type SdfDocument } from "./parse.ts";
+import { resolveSdf } from "./resolve.ts";
+import { type DataSchema, SchemaBuilder } from "./schema.ts";
+import { createValidators } from "./validate.ts";
+
+export interface CheckedModel {
+  /** Missing when there is an error finding. */
+  readonly model: CompiledModel | undefined;
+  /** Of all steps; errors first. */
+  readonly findings: readonly Finding[];
+  /** What an older spelling was read as; these warnings are among the findings too. */
+  readonly changes: readonly Finding[];
+  /** The document in the spelling of RFC 9880, unresolved; missing when the text is not a JSON object. */
+  readonly document: SdfDocument | undefined;
+}
+
+/**
+ * Parses, resolves and compiles an SDF text in one go; never throws. Time and memory are bounded by `limits`. `imports` are the texts of
+ * other documents whose definitions it may refer to by their global names; only what is referred to becomes part of the model.
+ */
+export function checkModel(text: string, imports: readonly string[] = []): CheckedModel {
+  const { document, findings, changes } = parseSdf(text);
+  if (document === undefined || hasErrors(findings)) return { model: undefined, findings, changes, document };
+  const all = new Findings();
+  all.append(findings);
+  const documents = parseImports(imports, all);
+  const model = documents === undefined ? undefined : compileInto(document, all, documents);
+  return { model, findings: all.list(), changes, document };
+}
+
+/** The imports' documents; undefined, with an error, when one of them is not sound or they are too many. */
+function parseImports(imports: readonly string[], findings: Findings): readonly SdfDocument[] | undefined {
+  const size = imports.reduce((sum, text) => sum + text.length, 0);
+  if (imports.length > limits.importsMax || size > limits.documentBytesMax) {
+    findings.error("", `A model may refer to ${limits.importsMax} other documents of ${limits.documentBytesMax} characters together.`);
+    return undefined;
+  }
+  const documents: SdfDocument[] = [];
+  for (const text of imports) {
+    const { document, findings: found } = parseSdf(text);
+    if (document === undefined || hasErrors(found)) {
+      findings.error("", `A document this one refers to is not sound: ${found[0]?.pointer || "/"}: ${found[0]?.message}`);
+      return undefined;
+    }
+    documents.push(document);
+  }
+  return documents;
+}
+
+/**
+ * Compiles a document, whether or not `parseSdf` has checked it.
+ * Throws `invalidArgument`, with the error findings as issues, when syntax, references, names, ranges or patterns do not work out.
+ */
+export function compileModel(document: SdfDocument): CompiledModel {
+  const findings = new Findings();
+  const model = compileInto(document, findings);
+  if (model === undefined) throw modelError(findings.list());
+  return model;
+}
+
+function modelError(findings: readonly Finding[]): PlatformError {
+  const issues = findings.filter(({ severity }) => severity === "error").map(({ pointer, message }) => ({ pointer, message }));
+  return new PlatformError("invalidArgument", `the thing model has ${issues.length === 1 ? "an error" : `${issues.length} errors`}`, {
+    issues,
+  });
+}
+
+/** Version of the compiled form; part of the hash, so that a change of meaning here changes every hash. */
+const FORM_VERSION = 1;
+/** Deeper than any compiled form can be: each schema level adds two levels of JSON. */
+const FORM_DEPTH_MAX = 512;
+
+function compileInto(source: SdfDocument, findings: Findings, imports: readonly SdfDocument[] = []): CompiledModel | undefined {
+  const { document, findings: resolveFindings } = resolveSdf(source, imports);
+  findings.append(resolveFindings);
+  if (findings.hasErrors) return undefined;
+  // A reference can bring in anything; only now is it seen whether it fits where it was used. Warnings were given before.
+  findings.append(checkSyntax(document).filter(({ severity }) => severity === "error"));
+  if (findings.hasErrors) return undefined;
+  const affordances = listAffordances(document, findings);
+  for (const { name, pointer } of [...affordances.events, ...affordances.actions]) checkTopicName(name, pointer, findings);
+  if (findings.hasErrors) return undefined;
+  const builder = new SchemaBuilder(findings);
+  const data: ModelData = deepFreeze({
+    properties: affordances.properties.map((affordance) => toProperty(affordance, builder)),
+    events: affordances.events.map((affordance) => toEvent(affordance, builder)),
+    services: affordances.actions.map((affordance) => toService(affordance, builder)),
+  });
+  if (findings.hasErrors) return undefined;
+  checkDefaults(data, builder, findings);
+  const form = canonicalJson({ version: FORM_VERSION, ...data }, FORM_DEPTH_MAX) ?? "";
+  const contentHash = createHash("sha256").update(form).digest("hex");
+  return Object.freeze({ contentHash, ...data, ...createValidators(data, builder.patterns) });
+}
+
+/** Events and services are called by name in topics, as one level: `thing/event/{name}/post`, `thing/service/{name}`. */
+function checkTopicName(name: string, pointer: string, findings: Findings): void {
+  if (/[/+#]/.test(name)) findings.error(pointer, "The name of an event or action may not hold /, + or #, since it is part of topics.");
+  else if (name === "property") findings.error(pointer, 'An event or action may not be called "property", which is taken in topics.');
+}
+
+function toProperty(affordance: Affordance, builder: SchemaBuilder): PropertyModel {
+  const { definition, pointer } = affordance;
+  const schema = builder.build(definition, pointer);
+  // All three default to true (RFC 9880 s5.2).
+  return {
+    ...toEntry(affordance, builder),
+    schema,
+    readable: definition["readable"] !== false,
+    writable: definition["writable"] !== false,
+    observable: definition["observable"] !== false,
+    ...(schema.unit === undefined ? {} : { unit: schema.unit }),
+  };
+}
+
+function toEvent(affordance: Affordance, builder: SchemaBuilder): EventModel {
+  return { ...toEntry(affordance, builder), ...toData(affordance, "sdfOutputData", "output", builder) };
+}
+
+function toService(affordance: Affordance, builder: SchemaBuilder): ServiceModel {
+  return {
+    ...toEntry(affordance, builder),
+    ...toData(affordance, "sdfInputData", "input", builder),
+    ...toData(affordance, "sdfOutputData", "output", builder),
+  };
+}
+
+function toEntry({ name, pointer, required, definition }: Affordance, builder: SchemaBuilder) {
+  const { label, description } = definition;
+  for (const text of [name, pointer, label, description]) if (typeof text === "string") builder.copy(text, pointer);
+  return {
+    name,
+    pointer,
+    required,
+    ...(typeof label === "string" ? { label } : {}),
+    ...(typeof description === "string" ? { description } : {}),
+  };
+}
+
+function toData<Name extends string>(affordance: Affordance, quality: string, name: Name, builder: SchemaBuilder) {
+  const qualities: JsonObject[string] | undefined = affordance.definition[quality];
+  if (!isJsonObject(qualities)) return {};
+  return { [name]: builder.build(qualities, `${affordance.pointer}/${quality}`) } as Record<Name, DataSchema>;
+}
+
+/** A default that its own schema refuses is legal but surely a mistake. */
+function checkDefaults(data: ModelData, builder: SchemaBuilder, findings: Findings): void {
+  for (const { schema, pointer } of data.properties) {
+    if (schema.default === undefined || createChecker(schema, builder.patterns).check(schema.default)) continue;
+    findings.warning(`${pointer}/default`, "The default is not a value the other qualities allow.");
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) deepFreeze(part);
+  }
+  return value;
+}

@@ -1,0 +1,79 @@
+import { asTenantId, type Caller, type Product } from "@mooring/contracts";
+import { expect, test, vi } from "vitest";
+import { createModelDirectory } from "./model-directory.ts";
+
+const caller: Caller = { tenantId: asTenantId("t"), principal: "key:1", role: "operator" };
+const document = JSON.stringify({ sdfObject: { Lamp: { sdfProperty: { On: { type: "boolean" } } } } });
+
+function setUp() {
+  const asked: string[] = [];
+  let outage = false;
+  let product = { tenantId: "t", productKey: "lamp1", validation: "enforce", thingModel: { name: "lamp", version: "1.0.0" } } as Product;
+  const directory = createModelDirectory({
+    devices: { getProduct: async () => product },
+    thingModels: {
+      async get(_caller, { name, version, tenantId }) {
+        asked.push(`${tenantId}/${name}@${version}`);
+        if (outage) throw new Error("out of reach");
+        const newest = version.startsWith("^") ? "1.4.0" : version;
+        return { model: { name, version: newest, contentHash: "", publishedAtMs: 0, state: "published" }, document, imports: [] };
+      },
+    },
+    service: "test",
+  });
+  return {
+    directory,
+    asked,
+    setOutage(value: boolean) {
+      outage = value;
+    },
+    setProduct(changes: Partial<Product>) {
+      product = { ...product, ...changes };
+    },
+  };
+}
+
+test("a version is loaded once, also when many ask at the same time; the product is looked up each time", async () => {
+  const { directory, asked, setProduct } = setUp();
+  const found = await Promise.all([1, 2, 3].map(() => directory.forProduct(caller, "lamp1")));
+  expect(found[0]?.model?.validateProperties({ On: 1 })).toHaveLength(1);
+  setProduct({ validation: "off", thingModel: { name: "lamp", version: "2.0.0" } });
+  expect(await directory.forProduct(caller, "lamp1")).toMatchObject({ validation: "off" });
+  expect(asked).toEqual(["t/lamp@1.0.0", "t/lamp@2.0.0"]);
+});
+
+test("a failure is not kept: the next one who asks tries again", async () => {
+  const { directory, setOutage } = setUp();
+  setOutage(true);
+  await expect(directory.forProduct(caller, "lamp1")).rejects.toThrow("out of reach");
+  setOutage(false);
+  expect((await directory.forProduct(caller, "lamp1")).model).toBeDefined();
+});
+
+test("a product without a thing model has none to check against", async () => {
+  const { directory, setProduct, asked } = setUp();
+  setProduct({ thingModel: undefined as never });
+  expect((await directory.forProduct(caller, "lamp1")).model).toBeUndefined();
+  expect(asked).toEqual([]);
+});
+
+test("a range is asked about again after a second, or at once when told, and what it stands for is compiled once", async () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  try {
+    const { directory, asked, setProduct } = setUp();
+    setProduct({ thingModel: { name: "lamp", version: "1.4.0" } });
+    const { model } = await directory.forProduct(caller, "lamp1");
+    setProduct({ thingModel: { name: "lamp", version: "^1" } });
+    for (let round = 0; round < 3; round += 1) expect((await directory.forProduct(caller, "lamp1")).model).toBe(model);
+    expect(asked).toEqual(["t/lamp@1.4.0", "t/lamp@^1"]);
+    vi.advanceTimersByTime(1_001);
+    expect((await directory.forProduct(caller, "lamp1")).model).toBe(model);
+    expect(asked).toEqual(["t/lamp@1.4.0", "t/lamp@^1", "t/lamp@^1"]);
+    directory.forget("t", "lamp");
+    directory.forget("t", "lam");
+    for (let round = 0; round < 3; round += 1) await directory.forProduct(caller, "lamp1");
+    expect(asked).toHaveLength(4);
+  } finally {
+    vi.useRealTimers();
+  }
+});

@@ -1,0 +1,178 @@
+import { Automaton, type CodePointTest, type Condition, PatternError } from "./pattern-automaton.ts";
+
+/** A piece of pattern: given the state that follows it, adds its states and returns its first one. */
+type Piece = (automaton: Automaton, follow: number) => number;
+
+/** Makes the automaton of a pattern that `new RegExp(source, "u")` has accepted. Throws PatternError. */
+export function readPattern(source: string): Automaton {
+  const automaton = new Automaton();
+  const accept = automaton.addAccept();
+  const start = new PatternReader(source).readChoice()(automaton, accept);
+  automaton.finish(start, accept);
+  return automaton;
+}
+
+const isWordCodePoint: CodePointTest = (code) =>
+  (code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || (code >= 0x61 && code <= 0x7a);
+
+const atStart: Condition = (_text, at) => at === 0;
+const atEnd: Condition = (text, at) => at === text.count;
+const atWordBoundary: Condition = (text, at) => {
+  const before = at > 0 && isWordCodePoint(text.codePoints[at - 1] ?? 0);
+  const after = at < text.count && isWordCodePoint(text.codePoints[at] ?? 0);
+  return before !== after;
+};
+
+function testPiece(test: CodePointTest): Piece {
+  return (automaton, follow) => automaton.addTest(follow, test);
+}
+
+function assertPiece(condition: Condition): Piece {
+  return (automaton, follow) => automaton.addAssertion(follow, condition);
+}
+
+function lookaheadPiece(body: Piece, wanted: boolean): Piece {
+  return (automaton, follow) => {
+    const accept = automaton.addAccept();
+    const index = automaton.addLookahead(body(automaton, accept), accept);
+    return automaton.addAssertion(follow, (text, at) => (text.holds[index]?.[at] === 1) === wanted);
+  };
+}
+
+function sequencePiece(pieces: readonly Piece[]): Piece {
+  return (automaton, follow) => pieces.reduceRight((next, piece) => piece(automaton, next), follow);
+}
+
+function choicePiece(pieces: readonly Piece[]): Piece {
+  return (automaton, follow) => {
+    const starts = pieces.map((piece) => piece(automaton, follow));
+    return starts.reduceRight((other, next) => automaton.addSplit(next, other));
+  };
+}
+
+function repeatPiece(body: Piece, min: number, max: number): Piece {
+  return (automaton, follow) => {
+    let next = follow;
+    if (max === Number.POSITIVE_INFINITY) {
+      next = automaton.addSplit(follow, follow);
+      automaton.closeLoop(next, body(automaton, next));
+    }
+    for (let count = min; count < max && max !== Number.POSITIVE_INFINITY; count += 1) {
+      automaton.countRepetition();
+      next = automaton.addSplit(body(automaton, next), follow);
+    }
+    for (let count = 0; count < min; count += 1) {
+      automaton.countRepetition();
+      next = body(automaton, next);
+    }
+    return next;
+  };
+}
+
+/** A test of one code point by the native engine, for classes and escapes; ASCII answers are kept. */
+function nativeTest(atom: string): CodePointTest {
+  const expression = new RegExp(`^${atom}$`, "u");
+  const ascii = new Uint8Array(128);
+  return (codePoint) => {
+    if (codePoint >= 128) return expression.test(String.fromCodePoint(codePoint));
+    if (ascii[codePoint] === 0) ascii[codePoint] = expression.test(String.fromCharCode(codePoint)) ? 1 : 2;
+    return ascii[codePoint] === 1;
+  };
+}
+
+const QUANTIFIER = /(?:([*+?])|\{([0-9]+)(,([0-9]*))?\})\??/y;
+const ESCAPE =
+  /\\(?:u\{[0-9a-fA-F]+\}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|c[A-Za-z]|[pP]\{[^}]*\}|.)/suy;
+const CLASS = /\[(?:\\.|[^\]\\])*\]/suy;
+const GROUP = /\(\?(?:[:=!]|<=|<!|<[^>]*>|[^:]*:)/y;
+
+/** Reads the pattern by recursive descent. It may trust the notation, which the native engine has checked. */
+class PatternReader {
+  readonly #source: string;
+  #at = 0;
+
+  constructor(source: string) {
+    this.#source = source;
+  }
+
+  readChoice(): Piece {
+    const choices = [this.#readSequence()];
+    while (this.#source[this.#at] === "|") {
+      this.#at += 1;
+      choices.push(this.#readSequence());
+    }
+    return choicePiece(choices);
+  }
+
+  #readSequence(): Piece {
+    const pieces: Piece[] = [];
+    while (this.#at < this.#source.length && this.#source[this.#at] !== "|" && this.#source[this.#at] !== ")") {
+      pieces.push(this.#readQuantifier(this.#readTerm()));
+    }
+    return sequencePiece(pieces);
+  }
+
+  #readQuantifier(piece: Piece): Piece {
+    const match = this.#take(QUANTIFIER);
+    if (match === undefined) return piece;
+    const [, symbol, least, comma, most] = match;
+    if (symbol === "?") return repeatPiece(piece, 0, 1);
+    if (symbol !== undefined) return repeatPiece(piece, symbol === "+" ? 1 : 0, Number.POSITIVE_INFINITY);
+    const min = Number(least);
+    if (comma === undefined) return repeatPiece(piece, min, min);
+    return repeatPiece(piece, min, most === "" ? Number.POSITIVE_INFINITY : Number(most));
+  }
+
+  #readTerm(): Piece {
+    switch (this.#source[this.#at]) {
+      case "^":
+        this.#at += 1;
+        return assertPiece(atStart);
+      case "$":
+        this.#at += 1;
+        return assertPiece(atEnd);
+      case "(":
+        return this.#readGroup();
+      case "[":
+        return testPiece(nativeTest(this.#take(CLASS)?.[0] ?? ""));
+      case ".":
+        this.#at += 1;
+        return testPiece(nativeTest("."));
+      case "\\":
+        return this.#readEscape();
+      default: {
+        const literal = this.#source.codePointAt(this.#at) ?? 0;
+        this.#at += literal > 0xffff ? 2 : 1;
+        return testPiece((codePoint) => codePoint === literal);
+      }
+    }
+  }
+
+  #readGroup(): Piece {
+    const opening = this.#take(GROUP)?.[0];
+    if (opening === undefined) this.#at += 1;
+    if (opening === "(?<=" || opening === "(?<!") throw new PatternError("The pattern uses lookbehind, which is not supported.");
+    const isPlain = opening === undefined || opening === "(?:" || opening.startsWith("(?<");
+    const isLookahead = opening === "(?=" || opening === "(?!";
+    if (!isPlain && !isLookahead) throw new PatternError("The pattern uses modifiers, which are not supported.");
+    const body = this.readChoice();
+    this.#at += 1;
+    return isLookahead ? lookaheadPiece(body, opening === "(?=") : body;
+  }
+
+  #readEscape(): Piece {
+    const text = this.#take(ESCAPE)?.[0] ?? "";
+    if (text === "\\b") return assertPiece(atWordBoundary);
+    if (text === "\\B") return assertPiece((text, at) => !atWordBoundary(text, at));
+    if (/^\\[1-9k]$/.test(text)) throw new PatternError("The pattern uses backreferences, which are not supported.");
+    return testPiece(nativeTest(text));
+  }
+
+  #take(expression: RegExp): RegExpExecArray | undefined {
+    expression.lastIndex = this.#at;
+    const match = expression.exec(this.#source);
+    if (match === null) return undefined;
+    this.#at += match[0].length;
+    return match;
+  }
+}

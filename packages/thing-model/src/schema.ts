@@ -1,0 +1,202 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "@mooring/contracts";
+import type { Findings } from "./findings.ts";
+import { formats } from "./formats.ts";
+import { pointerToken } from "./json.ts";
+import { limits } from "./limits.ts";
+import { checkLiterals } from "./literals.ts";
+import { compilePattern, type Pattern } from "./pattern.ts";
+import { PatternError } from "./pattern-automaton.ts";
+import { unitProblem } from "./units.ts";
+
+export type DataType = "number" | "string" | "boolean" | "integer" | "array" | "object";
+
+/** One of a sdfChoice's alternatives, with the qualities common to all written into it. */
+export interface SchemaChoice {
+  readonly name: string;
+  readonly schema: DataSchema;
+}
+
+/**
+ * What a value must be: the data qualities of RFC 9880 s4.7 with references and choices written out. Plain JSON data.
+ * Without `type` a quality constrains only the values it is about, as in JSON Schema.
+ */
+export interface DataSchema {
+  readonly type?: DataType;
+  readonly label?: string;
+  readonly description?: string;
+  readonly unit?: string;
+  readonly sdfType?: string;
+  readonly contentFormat?: string;
+  /** Null is a value only where the model says `nullable: true`. */
+  readonly nullable?: true;
+  readonly const?: JsonValue;
+  readonly default?: JsonValue;
+  readonly enum?: readonly JsonValue[];
+  readonly choices?: readonly SchemaChoice[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly exclusiveMaximum?: number;
+  readonly multipleOf?: number;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
+  readonly format?: string;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly uniqueItems?: true;
+  readonly items?: DataSchema;
+  /** Where present, the object is closed: other members are errors. */
+  readonly properties?: Readonly<Record<string, DataSchema>>;
+  readonly required?: readonly string[];
+}
+
+/** Qualities that say which values are allowed; parse.ts has checked their types. */
+const LIMITING = [
+  "type const enum minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength pattern format minItems maxItems required",
+].flatMap((names) => names.split(" "));
+/** Qualities taken over as they are. */
+const PLAIN = [...LIMITING, "label", "description", "unit", "sdfType", "contentFormat", "default"];
+const NESTED = ["items", "properties", "sdfChoice", "uniqueItems"];
+/** Qualities common to the alternatives of a sdfChoice when they stand beside it. */
+const COMMON = [...LIMITING, "items", "properties", "uniqueItems", "unit", "sdfType", "contentFormat", "nullable"];
+
+/** Turns resolved data qualities into schemas, with one budget for a whole model. */
+export class SchemaBuilder {
+  readonly #findings: Findings;
+  /** Every pattern of the model, compiled once. */
+  readonly patterns = new Map<string, Pattern>();
+  #sizeLeft: number = limits.formSizeMax;
+  #patternStatesLeft: number = limits.patternStatesPerModelMax;
+
+  constructor(findings: Findings) {
+    this.#findings = findings;
+  }
+
+  /** Past the budget the result is an empty schema and an error finding; the caller stops at findings, not at exceptions. */
+  build(qualities: JsonObject, pointer: string): DataSchema {
+    if (this.#spend(limits.schemaSize, pointer)) return {};
+    const schema: Record<string, unknown> = {};
+    for (const name of PLAIN) if (Object.hasOwn(qualities, name)) schema[name] = this.copy(qualities[name] ?? null, pointer);
+    if (qualities["nullable"] === true) schema["nullable"] = true;
+    if (qualities["uniqueItems"] === true) schema["uniqueItems"] = true;
+    const { items, properties, sdfChoice } = qualities;
+    if (isJsonObject(sdfChoice)) schema["choices"] = this.#choices(qualities, sdfChoice, pointer);
+    else {
+      if (isJsonObject(items)) schema["items"] = this.build(items, `${pointer}/items`);
+      if (isJsonObject(properties)) schema["properties"] = this.#members(properties, pointer);
+    }
+    this.#checkTogether(schema as DataSchema, pointer);
+    return schema as DataSchema;
+  }
+
+  /** A copy of a literal value, which counts towards the model's size: a reference costs nothing to write, but what it brings does. */
+  copy(value: JsonValue, pointer: string): JsonValue {
+    if (this.#spend(typeof value === "string" ? value.length + 1 : limits.literalSize, pointer)) return null;
+    if (typeof value !== "object" || value === null) return value;
+    if (Array.isArray(value)) return value.map((item: JsonValue) => (this.#sizeLeft < 0 ? null : this.copy(item, pointer)));
+    const members: Record<string, JsonValue> = {};
+    for (const [name, member] of Object.entries(value)) {
+      if (this.#spend(name.length, pointer)) break;
+      members[name] = this.copy(member, pointer);
+    }
+    return members;
+  }
+
+  /** Takes from the budget; true, with an error finding the first time, when it is used up. */
+  #spend(size: number, pointer: string): boolean {
+    if (this.#sizeLeft < 0) return true;
+    this.#sizeLeft -= size;
+    if (this.#sizeLeft < 0) this.#findings.error(pointer, "The model is too large once its references and choices are written out.");
+    return this.#sizeLeft < 0;
+  }
+
+  #members(properties: JsonObject, pointer: string): Record<string, DataSchema> {
+    const members: Record<string, DataSchema> = {};
+    for (const name of Object.keys(properties)) {
+      const member = properties[name];
+      if (this.#sizeLeft < 0) break;
+      if (isJsonObject(member)) members[name] = this.build(member, `${pointer}/properties/${pointerToken(name)}`);
+    }
+    return members;
+  }
+
+  /** RFC 9880 s4.7.2: the qualities beside sdfChoice are common to all alternatives. */
+  #choices(qualities: JsonObject, alternatives: JsonObject, pointer: string): SchemaChoice[] {
+    const common = pick(qualities, COMMON);
+    const choices: SchemaChoice[] = [];
+    for (const name of Object.keys(alternatives)) {
+      const alternative = alternatives[name];
+      if (this.#sizeLeft < 0) break;
+      if (!isJsonObject(alternative)) continue;
+      const at = `${pointer}/sdfChoice/${pointerToken(name)}`;
+      choices.push({ name, schema: this.build(withCommon(common, alternative, name), at) });
+      if (saysNothing(alternative) && common["type"] !== undefined && common["type"] !== "string") {
+        this.#findings.warning(at, "The choice has neither const nor range, so that every value of the type is allowed.");
+      }
+    }
+    if (choices.length === 0) this.#findings.error(`${pointer}/sdfChoice`, "A choice must have at least one alternative.");
+    return choices;
+  }
+
+  /** What each quality's own syntax does not show. */
+  #checkTogether(schema: DataSchema, pointer: string): void {
+    const low = Math.max(schema.minimum ?? Number.NEGATIVE_INFINITY, schema.exclusiveMinimum ?? Number.NEGATIVE_INFINITY);
+    const high = Math.min(schema.maximum ?? Number.POSITIVE_INFINITY, schema.exclusiveMaximum ?? Number.POSITIVE_INFINITY);
+    const isOpenPoint = low === high && (low === schema.exclusiveMinimum || high === schema.exclusiveMaximum);
+    if (low > high || isOpenPoint) this.#findings.error(pointer, "No number is both above the minimum and below the maximum.");
+    if ((schema.minLength ?? 0) > (schema.maxLength ?? Number.POSITIVE_INFINITY)) {
+      this.#findings.error(pointer, "The minLength is greater than the maxLength.");
+    }
+    if ((schema.minItems ?? 0) > (schema.maxItems ?? Number.POSITIVE_INFINITY)) {
+      this.#findings.error(pointer, "The minItems is greater than the maxItems.");
+    }
+    for (const name of schema.required ?? []) {
+      if (schema.properties !== undefined && !Object.hasOwn(schema.properties, name)) {
+        this.#findings.error(
+          `${pointer}/required`,
+          `The required member ${JSON.stringify(name.slice(0, limits.nameLengthMax))} is not one of the properties.`,
+        );
+      }
+    }
+    if (schema.format !== undefined && !formats.has(schema.format)) {
+      this.#findings.warning(`${pointer}/format`, "This format is not one of RFC 9880 and is not checked.");
+    }
+    const unit = schema.unit === undefined ? undefined : unitProblem(schema.unit);
+    if (unit !== undefined) this.#findings.warning(`${pointer}/unit`, unit);
+    checkLiterals(schema, pointer, this.#findings);
+    if (schema.pattern !== undefined) this.#addPattern(schema.pattern, `${pointer}/pattern`);
+  }
+
+  #addPattern(source: string, pointer: string): void {
+    if (this.patterns.has(source) || this.#patternStatesLeft < 0) return;
+    try {
+      const pattern = compilePattern(source);
+      this.patterns.set(source, pattern);
+      this.#patternStatesLeft -= pattern.states;
+      if (this.#patternStatesLeft < 0) this.#findings.error(pointer, "The model's patterns are too large together.");
+    } catch (error) {
+      if (!(error instanceof PatternError)) throw error;
+      this.#findings.error(pointer, error.message);
+    }
+  }
+}
+
+/** An alternative with the common qualities; one that says nothing about values stands for its name as a string. */
+function withCommon(common: JsonObject, alternative: JsonObject, name: string): JsonObject {
+  const own = pick(alternative, [...PLAIN, ...NESTED, "nullable"]);
+  const [shared, added] = [common["properties"], own["properties"]];
+  const properties = isJsonObject(shared) && isJsonObject(added) ? { properties: { ...shared, ...added } } : {};
+  const isNamed = saysNothing(alternative) && (common["type"] === undefined || common["type"] === "string");
+  return { ...common, ...own, ...properties, ...(isNamed ? { type: "string", const: name } : {}) };
+}
+
+function saysNothing(alternative: JsonObject): boolean {
+  return ![...LIMITING, ...NESTED].some((name) => Object.hasOwn(alternative, name));
+}
+
+function pick(qualities: JsonObject, names: readonly string[]): JsonObject {
+  const picked: Record<string, JsonValue> = {};
+  for (const name of names) if (Object.hasOwn(qualities, name)) picked[name] = qualities[name] ?? null;
+  return picked;
+}

@@ -1,0 +1,95 @@
+// The devices service on real Postgres behind a gateway's real TLS listener, in this process. What devices say goes nowhere.
+import { randomBytes } from "node:crypto";
+import { createDeviceService, createFailureBook, createPostgresDeviceStores } from "@mooring/app-devices";
+import { type Gateway, gatewaySettings, startGateway } from "@mooring/app-gateway";
+import { createMemoryCluster } from "@mooring/cluster";
+import { type AppendAck, type AppendFrame, type Caller, type DeviceApi, PlatformError } from "@mooring/contracts";
+import { createMetrics, type Log, loadSettings, silentLog, systemClock } from "@mooring/kit";
+import { createRootAuthority, createServerCertificate } from "@mooring/pki";
+import { createMemorySessions, makeCaller, openTestDatabase } from "@mooring/testkit";
+
+export interface CertificatePlatform {
+  readonly devices: DeviceApi;
+  readonly owner: Caller;
+  /** `host` and `port` of the MQTT/TLS listeners of two gateway nodes. */
+  readonly doors: readonly { readonly host: string; readonly port: number }[];
+  readonly serverCa: string;
+  readonly keyEncryptionKey: Buffer;
+  readonly stores: ReturnType<typeof createPostgresDeviceStores>;
+  /** Why devices were refused, oldest first; emptied by who reads it. */
+  readonly refusals: string[];
+  stop(): Promise<void>;
+}
+
+/** Hears why the service refuses: the peer is told nothing. */
+function listenTo(refusals: string[]): Log {
+  const note = (facts: unknown): void => {
+    const { reason } = facts as { readonly reason?: string };
+    if (reason !== undefined) refusals.push(reason);
+  };
+  return { ...silentLog, info: note } as Log;
+}
+
+async function* acknowledge(frames: AsyncIterable<AppendFrame>): AsyncGenerator<AppendAck> {
+  let lastOffset = 0;
+  for await (const { sequence, records } of frames) {
+    lastOffset += records.length;
+    yield { sequence, lastOffset };
+  }
+}
+
+const nothing = async (): Promise<never> => {
+  throw new PlatformError("unavailable", "not in this test");
+};
+
+export async function openCertificatePlatform(): Promise<CertificatePlatform> {
+  const database = await openTestDatabase("devices");
+  const stores = createPostgresDeviceStores({ control: database, authentication: database });
+  const keyEncryptionKey = randomBytes(32);
+  const refusals: string[] = [];
+  const models = { get: nothing };
+  const failures = createFailureBook({ store: stores.failures, clock: systemClock, log: silentLog });
+  const devices = createDeviceService({
+    ...{ stores, models, keyEncryptionKey, failures, clock: systemClock },
+    ...{ log: listenTo(refusals), metrics: createMetrics() },
+  });
+  const nowMs = Date.now();
+  const authority = await createRootAuthority({ name: { commonName: "server" }, validityDays: 2, nowMs });
+  const server = await createServerCertificate(authority, { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"], validityDays: 1, nowMs });
+  const cluster = createMemoryCluster({ log: silentLog });
+  const sessions = createMemorySessions();
+  const gateways = new Map<string, Gateway>();
+  for (const nodeId of ["gateway-1", "gateway-2"]) {
+    await cluster.nodes.register({ nodeId, kind: "gateway", address: "127.0.0.1:1" });
+    const gateway = await startGateway(
+      {
+        ...{ nodeId, devices, sessions, answerCall: nothing, presence: cluster.presence, metrics: createMetrics() },
+        thingModels: { ...models, listChanges: async () => ({ models: [], nowMs: Date.now() }) },
+        shadow: { get: nothing, update: nothing, delete: nothing, listNames: nothing, deviceReady: nothing, waitApplied: nothing },
+        events: { append: (_caller, frames) => acknowledge(frames), recordRefusals: async () => ({}) },
+        access: { authenticateKey: nothing, findScramVerifier: nothing },
+        gatewayNode: async (id) => gateways.get(id)?.api,
+        clock: systemClock,
+        log: silentLog,
+      },
+      {
+        tls: { certificatePem: server.chainPem, keyPem: server.privateKeyPem },
+        mqttsListen: "127.0.0.1:0",
+        limits: { ...loadSettings(gatewaySettings, {}), strangersPerAddressMax: 1_000 },
+      },
+    );
+    gateways.set(nodeId, gateway);
+  }
+  const doors = [...gateways.values()].map(({ addresses }) => {
+    const [host = "", port] = (addresses.mqtts ?? "").split(":");
+    return { host, port: Number(port) };
+  });
+  return {
+    ...{ devices, owner: makeCaller(), doors, serverCa: authority.certificatePem, keyEncryptionKey, stores, refusals },
+    async stop() {
+      for (const gateway of gateways.values()) await gateway.stop();
+      await cluster.close();
+      await database.stop();
+    },
+  };
+}

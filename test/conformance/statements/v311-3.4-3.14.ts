@@ -1,0 +1,35 @@
+import { client, type Statements, server } from "./statement.ts";
+
+/** MQTT 3.1.1, sections 3.4 to 3.14: the other packets. */
+export const v311Sections34To314: Statements = {
+  "3.6.1-1": server("A PUBREL with other flags than 0010 is malformed and closes the connection."),
+  "3.8.1-1": server("A SUBSCRIBE with other flags than 0010 is malformed and closes the connection."),
+  "3.8.3-1": client("The filters of a SUBSCRIBE are UTF-8 strings.", "About clients; the server's answer is tested."),
+  "3.8.3-2": server("A server without wildcards refuses filters that have them."),
+  "3.8.3-3": client("A SUBSCRIBE has at least one filter.", "About clients; the server's answer is tested."),
+  "3.8.3-4": server("A SUBSCRIBE with reserved bits or QoS 3 is malformed and closes the connection."),
+  "3.8.4-1": server("A SUBSCRIBE is answered with a SUBACK."),
+  "3.8.4-2": server("The SUBACK carries the packet id of the SUBSCRIBE."),
+  "3.8.4-3": server(
+    "A filter that is subscribed to again replaces the subscription, brings retained messages again, and interrupts nothing.",
+  ),
+  "3.8.4-4": server("Several filters in one SUBSCRIBE are treated as several SUBSCRIBEs with one SUBACK."),
+  "3.8.4-5": server("The SUBACK has a code for each filter: the QoS granted, or a failure."),
+  "3.8.4-6": server("A message is delivered with the smaller of its QoS and the QoS granted."),
+  "3.9.3-1": server("The codes of a SUBACK are in the order of the filters."),
+  "3.9.3-2": server("A SUBACK has no codes but 0, 1, 2 and 0x80."),
+  "3.10.1-1": server("An UNSUBSCRIBE with other flags than 0010 is malformed and closes the connection."),
+  "3.10.3-1": client("The filters of an UNSUBSCRIBE are UTF-8 strings.", "About clients; the server's answer is tested."),
+  "3.10.3-2": client("An UNSUBSCRIBE has at least one filter.", "About clients; the server's answer is tested."),
+  "3.10.4-1": server("Filters are compared character by character, and the one that is the same is deleted."),
+  "3.10.4-2": server("After an UNSUBSCRIBE no new messages are added for the client."),
+  "3.10.4-3": server("Deliveries of QoS 1 and 2 that have begun are completed."),
+  "3.10.4-4": server("An UNSUBSCRIBE is answered with an UNSUBACK of its packet id."),
+  "3.10.4-5": server("It is answered also where no subscription was deleted."),
+  "3.10.4-6": server("Several filters in one UNSUBSCRIBE are treated as several UNSUBSCRIBEs with one UNSUBACK."),
+  "3.12.4-1": server("A PINGREQ is answered with a PINGRESP."),
+  "3.14.1-1": server("A DISCONNECT with flags ends the connection as a broken packet."),
+  "3.14.4-1": client("After DISCONNECT a client closes the connection."),
+  "3.14.4-2": client("After DISCONNECT a client sends nothing more."),
+  "3.14.4-3": server("After DISCONNECT the will is discarded."),
+};

@@ -1,0 +1,78 @@
+import { randomBytes } from "node:crypto";
+import { until } from "@mooring/testkit";
+import { beforeAll, describe, expect, test } from "vitest";
+import { createDevice, type Product, type Target, type TestDevice } from "./harness/devices.ts";
+import { historyOf, shadowOf } from "./harness/documents.ts";
+import { publish, request } from "./harness/mosquitto.ts";
+import { report } from "./harness/reports.ts";
+import { sharedPlatform } from "./harness/shared-platform.ts";
+
+let platform: Target;
+beforeAll(async () => {
+  platform = await sharedPlatform();
+});
+
+const thermostat = (maximum: number) => ({ sdfProperty: { Temperature: { type: "number", maximum, writable: false } } });
+
+/** A model of its own, so that no other test has published versions of it. */
+async function setUp(version: string, pin: string) {
+  const name = `m${randomBytes(6).toString("hex")}`;
+  const url = `/v1/thing-models/${name}/versions`;
+  const publishModel = (number: string, maximum: number) =>
+    platform.api(`${url}/${number}`, {
+      method: "PUT",
+      body: JSON.stringify(thermostat(maximum)),
+      headers: { "content-type": "application/sdf+json" },
+    });
+  expect((await publishModel(version, 100)).status).toBe(201);
+  const product = await platform.api("/v1/products", { method: "POST", body: { name, thingModel: { name, version: pin } } });
+  expect(product.status).toBe(201);
+  return { url, publishModel, device: await createDevice(platform, product.body as unknown as Product) };
+}
+
+async function answerTo(device: TestDevice, Temperature: number): Promise<{ readonly code: number }> {
+  const topics = { to: device.topic("propertyPost"), from: device.topic("propertyPostReply") };
+  return JSON.parse((await request(device, topics, report({ Temperature }))).stdout) as { readonly code: number };
+}
+
+describe("versions of a thing model", () => {
+  test("a product that takes ^1 is held to a new version soon after it is published, and every message is answered meanwhile", async () => {
+    const { url, publishModel, device } = await setUp("1.0.0", "^1");
+    expect((await answerTo(device, 90)).code).toBe(200);
+    const narrower = await publishModel("1.1.0", 50);
+    expect([narrower.status, narrower.body]).toMatchObject([201, { changes: [{ kind: "narrower", isCompatible: true }] }]);
+    const codes = new Set<number>();
+    await until("the new version at the gateway", async () => {
+      const { code } = await answerTo(device, 90);
+      codes.add(code);
+      return code === 460;
+    });
+    expect([...codes].every((code) => code === 200 || code === 460)).toBe(true);
+    expect((await answerTo(device, 40)).code).toBe(200);
+    const wider = await publishModel("1.2.0", 60);
+    expect([wider.status, wider.body]).toMatchObject([409, { issues: [{ pointer: "/sdfProperty/Temperature/maximum" }] }]);
+    expect((await platform.api(`${url}/1.1.0/diff?against=1.0.0`)).body).toMatchObject({ isCompatible: true });
+    const tried = await platform.api(`${url}/^1/validate`, { method: "POST", body: { kind: "properties", payload: { Temperature: 90 } } });
+    expect(tried.body).toMatchObject({ isValid: false, errors: [{ pointer: "/Temperature", got: "number 90" }] });
+  });
+
+  test("a batch is in history and shadow, a history only in the history", async () => {
+    const { device } = await setUp("1.0.0", "1.0.0");
+    const dayMs = 86_400_000;
+    const at = (value: number, ago: number) => ({ value, time: Math.floor(Date.now() / dayMs) * dayMs - ago });
+    const batch = { properties: { Temperature: [at(1, 2_000), at(2, 1_000)] } };
+    expect((await publish(device, device.topic("batchPost"), report(batch))).code).toBe(0);
+    await until("the last value in the shadow", async () => (await shadowOf(device)).reported["Temperature"] === 2);
+    const past = JSON.stringify({ id: "2", version: "1.0", params: [{ properties: [{ Temperature: at(7, 3_000) }] }] });
+    expect((await publish(device, device.topic("historyPost"), past)).code).toBe(0);
+    const [from, to] = [at(0, 10_000), at(0, 0)].map(({ time }) => new Date(time).toISOString());
+    const points = await until("three points", async () => {
+      const found = await historyOf(device, "Temperature", `?from=${from}&to=${to}`);
+      return found.length === 3 ? found : undefined;
+    });
+    expect(points.map((point) => point.value)).toEqual([2, 1, 7]);
+    expect((await publish(device, device.topic("propertyPost"), report({ Temperature: 3 }))).code).toBe(0);
+    await until("what came after it in the shadow", async () => (await shadowOf(device)).reported["Temperature"] === 3);
+    expect(await shadowOf(device)).toMatchObject({ version: 3 });
+  });
+});

@@ -14,6 +14,7 @@ const publish = (client: number, topic: string, qos: 1 | 2, more: Partial<Of<"pu
 const subscribe = (client: number, filter: string, qos: 0 | 1 | 2): Step => ({
   ...{ do: "subscribe", client, filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 },
 });
+const unsubscribe = (client: number, filter: string): Step => ({ do: "unsubscribe", client, filter });
 const [hold, release, crash] = [{ do: "hold" }, { do: "release" }, { do: "crash" }] as const;
 const advance = (seconds: number): Step => ({ do: "advance", seconds });
 const lose = (client: number): Step => ({ do: "lose", client });
@@ -40,11 +41,23 @@ export const cases: readonly Case[] = [
   },
   {
     promise: "a subscription that UNSUBACK has ended does not come back with a crash",
-    steps: [subscribe(1, "b", 1), hold, { do: "unsubscribe", client: 1, filter: "b" }, crash, publish(0, "b", 1)],
+    steps: [subscribe(1, "b", 1), hold, unsubscribe(1, "b"), crash, publish(0, "b", 1)],
   },
   {
     promise: "a message that expired while it was being written does not leave [MQTT-3.3.2-5]",
     steps: [subscribe(1, "b", 1), hold, publish(0, "b", 1, { expiryS: 2 }), advance(2), release],
+  },
+  {
+    promise: "a message that expired while it was being written is owed to nobody, though its publisher sends it again",
+    steps: [
+      subscribe(3, "a/1", 0),
+      subscribe(2, "a/#", 2),
+      hold,
+      publish(3, "a/1", 1, { expiryS: 2 }),
+      advance(2),
+      unsubscribe(2, "a/#"),
+      connect(3),
+    ],
   },
   {
     promise: "what is sent again keeps to the Receive Maximum of the new connection [MQTT-3.3.4-9]",

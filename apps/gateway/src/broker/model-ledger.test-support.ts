@@ -19,6 +19,8 @@ interface Copy {
   readonly event: number;
   readonly targets: readonly Target[];
   readonly group: string | undefined;
+  /** 0 for never. A message that is published again has another one then, which this copy has nothing of. */
+  readonly expiresAtMs: number;
   /** It has to arrive, as long as its session lives. */
   isOwed: boolean;
 }
@@ -74,7 +76,8 @@ export class Ledger {
     { name: group, isSure = true }: { readonly name?: string; readonly isSure?: boolean } = {},
   ): void {
     // A member with QoS 0 that is away may be the one whose turn it is.
-    const copy = { event, targets, group, isOwed: isSure && targets.every(({ qos }) => qos > 0) };
+    const isOwed = isSure && targets.every(({ qos }) => qos > 0);
+    const copy = { event, targets, group, isOwed, expiresAtMs: this.#messages.get(payload)?.expiresAtMs ?? 0 };
     for (const { serial } of targets) this.#account(serial, payload).copies.push(copy);
   }
 
@@ -171,9 +174,8 @@ export class Ledger {
   }
 
   #missing({ serial, payload, copies, seen }: Account, isAlive: (serial: number) => boolean, nowMs: number): string | undefined {
-    const { expiresAtMs = 0 } = this.#messages.get(payload) ?? {};
-    if (expiresAtMs !== 0 && nowMs >= expiresAtMs) return undefined;
-    for (const { targets, group, isOwed } of copies) {
+    for (const { targets, group, isOwed, expiresAtMs } of copies) {
+      if (expiresAtMs !== 0 && nowMs >= expiresAtMs) continue;
       if (!isOwed || !targets.every((target) => isAlive(target.serial))) continue;
       if (group === undefined && seen === 0) return `${payload} never reached session ${serial}`;
       if (group !== undefined && !this.#takers.has(`${group} ${payload}`)) return `${payload} reached no member of ${group}`;

@@ -1,6 +1,10 @@
+import { fileURLToPath } from "node:url";
 import { clientNames, findClient } from "./clients.ts";
 import { findFaketime } from "./faketime.ts";
+import { findPackages } from "./npm-cache.ts";
 import { startRedis } from "./redis.ts";
+
+const sdkFolder = fileURLToPath(new URL("../../../test/e2e/sdks", import.meta.url));
 
 /**
  * Fetches everything the tests can use ahead of time and prints where it is: `node packages/testkit/src/fetch-tools.ts`.
@@ -17,6 +21,9 @@ async function main(): Promise<void> {
   const faketime = await findFaketime();
   if (faketime === undefined) missing += 1;
   lines.push(`${"libfaketime".padEnd(14)} ${faketime ?? "MISSING"}`);
+  const sdks = await findPackages(sdkFolder);
+  if (sdks === undefined) missing += 1;
+  lines.push(`${"device SDKs".padEnd(14)} ${sdks ?? "MISSING"}`);
   const redis = await startRedis();
   if (redis === undefined) missing += 1;
   lines.push(`${"redis-server".padEnd(14)} ${redis === undefined ? "MISSING" : "starts and answers"}`);

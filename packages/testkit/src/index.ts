@@ -21,6 +21,7 @@ export { findFaketime } from "./faketime.ts";
 export { type FaultProxy, startFaultProxy, type Weather } from "./fault-proxy.ts";
 export { createMemorySessions, type MemorySessions, type MemorySessionsOptions } from "./memory-sessions.ts";
 export { type Evidence, type LedgerMessage, MessageLedger, type Receipts, type StoredMessage, type Verdict } from "./message-ledger.ts";
+export { findPackages } from "./npm-cache.ts";
 export { type OpenTestDatabase, openTestDatabase } from "./open-test-database.ts";
 export { cloneDatabase, startTestPostgres, type TestDatabase, type TestPostgres } from "./postgres.ts";
 export { findRedis, type PrivateRedis, type RedisServerOptions, startRedis, type TestRedis } from "./redis.ts";

@@ -16,7 +16,7 @@ export async function shadowOf({ platform, path }: Pick<TestDevice, "platform" |
 }
 
 /** Sets the desired state, as a back end does. */
-export async function desire({ platform, path }: TestDevice, desired: JsonObject): Promise<ShadowDocument> {
+export async function desire({ platform, path }: Pick<TestDevice, "platform" | "path">, desired: JsonObject): Promise<ShadowDocument> {
   return (await answerOf(platform.api(`${path}/shadow`, { method: "PATCH", body: { desired } }))) as unknown as ShadowDocument;
 }
 

@@ -70,7 +70,7 @@ describe("sign-on with a device secret (wire formats §2.2)", () => {
 
   test("a username is taken apart at its last &", () => {
     expect(parseUsername("a&b&c")).toEqual({ deviceName: "a&b", productKey: "c" });
-    expect(parseUsername("abc")).toBeUndefined();
+    for (const other of ["abc", "abc&", "?SDK=JavaScript&Version=2.2.16"]) expect(parseUsername(other)).toBeUndefined();
   });
 });
 

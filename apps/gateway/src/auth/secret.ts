@@ -29,10 +29,11 @@ export function parseClientId(clientId: string): SignOnClientId {
   return { id, flags };
 }
 
-/** The device a username of the form `{deviceName}&{productKey}` names; undefined for any other username. */
+/** The device a username of the form `{deviceName}&{productKey}` names; undefined for any other: AWS's SDKs say `?SDK=…&Version=…`. */
 export function parseUsername(username: string): DeviceAddress | undefined {
   const at = username.lastIndexOf("&");
-  return at === -1 ? undefined : { deviceName: username.slice(0, at), productKey: username.slice(at + 1) };
+  const productKey = username.slice(at + 1);
+  return at === -1 || !/^[A-Za-z0-9]+$/.test(productKey) ? undefined : { deviceName: username.slice(0, at), productKey };
 }
 
 /** Over TLS, or plain: a device says which it means, and a mismatch is somebody in between. */

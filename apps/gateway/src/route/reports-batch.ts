@@ -3,7 +3,7 @@
 //   history   [{"identity":{"productKey":"..","deviceName":".."},"properties":[{"Power":{"value":"on","time":1}}],"events":[{"alarm":{..}}]}]
 import { type DeviceAddress, type FieldIssue, isJsonObject, type JsonObject, type JsonValue, type RecordKind } from "@mooring/contracts";
 import { pointerToken } from "./json-payload.ts";
-import { type Report, type ReportRules, readEvent, readProperties } from "./reports.ts";
+import { type Report, type ReportRules, readProperties, readWrappedEvent } from "./reports.ts";
 
 export interface BatchRecord {
   readonly kind: RecordKind;
@@ -57,7 +57,7 @@ class Reader {
   event(name: string, params: JsonValue | undefined, place: (rest: string) => string): void {
     if (!this.#count(1)) return;
     if (!isJsonObject(params)) this.issue(place(""), `${place("")} must be an object with value and time`);
-    else this.#take("event", readEvent(name, params, this.#rules, this.#receivedAtMs), place);
+    else this.#take("event", readWrappedEvent(name, params, this.#rules, this.#receivedAtMs), place);
   }
 
   #count(items: number): boolean {

@@ -1,7 +1,8 @@
+import type { JsonObject } from "@mooring/contracts";
 import { checkModel } from "@mooring/thing-model";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readEvent, readProperties } from "./reports.ts";
+import { type ReportRules, readEvent, readProperties } from "./reports.ts";
 
 const { model } = checkModel(
   JSON.stringify({
@@ -16,14 +17,14 @@ const { model } = checkModel(
           a: { type: "array", items: { type: "number" } },
           o: { type: "object" },
         },
-        sdfEvent: { E: { sdfOutputData: { type: "object", properties: { x: { type: "number" } } } } },
+        sdfEvent: { E: { sdfOutputData: { type: "object", properties: { x: { type: "number" }, value: { type: "number" } } } } },
       },
     },
   }),
 );
 if (model === undefined) throw new Error("the model of this test does not compile");
 const enforce = { validation: "enforce", compiled: model };
-const off = { validation: "off", compiled: undefined };
+const off: ReportRules = { validation: "off", compiled: undefined };
 
 describe("property reports", () => {
   test("each value is kept as it was said, with its own time or that of its arrival", () => {
@@ -97,7 +98,15 @@ describe("property reports", () => {
 
 test("an event's refusals name the place in the message", () => {
   expect(readEvent("E", { value: { x: "1" } }, enforce, 7).issues[0]?.pointer).toBe("/params/value/x");
-  expect(readEvent("E", {}, enforce, 7).issues[0]?.pointer).toBe("/params/value");
+  expect(readEvent("E", { x: "1" }, enforce, 7).issues[0]?.pointer).toBe("/params/x");
   expect(readEvent("E", { value: { x: 1 }, time: 1.5 }, enforce, 7).issues[0]?.pointer).toBe("/params/time");
   expect(JSON.parse(readEvent("E", { value: { x: 1 } }, enforce, 7).body)).toEqual({ name: "E", value: { x: 1 }, time: 7 });
+});
+
+test("an event is wrapped in value and time, or plain as Alibaba's SDK for Node.js posts it, also with a member called value", () => {
+  const event = (params: JsonObject, rules: ReportRules = enforce) => JSON.parse(readEvent("E", params, rules, 7).body);
+  expect(event({ value: { x: 1 }, time: 3 })).toEqual({ name: "E", value: { x: 1 }, time: 3 });
+  expect(event({ x: 1 })).toEqual({ name: "E", value: { x: 1 }, time: 7 });
+  expect(event({ x: 1, value: 2 })).toEqual({ name: "E", value: { x: 1, value: 2 }, time: 7 });
+  expect(event({ value: 2 }, off)).toEqual({ name: "E", value: 2, time: 7 });
 });

@@ -137,16 +137,31 @@ function isWrapped(value: JsonValue): value is JsonObject {
   return true;
 }
 
-/** The body (`EventBody`) of an event report: params are `{value, time?}`. */
+/** The body (`EventBody`) of an event report: params are `{value, time?}`, or the value itself, as Alibaba's SDK for Node.js posts it. */
 export function readEvent(name: string, params: JsonObject, product: ReportRules, receivedAtMs: number): Report {
-  if (name.length > nameLengthMax) return refuse([{ pointer: "", message: `an event's name has at most ${nameLengthMax} characters` }]);
-  const { value, time } = params;
+  const { value } = params;
+  // An event may have a member called "value": where the model allows only that reading, it is meant.
+  const isPlain = value === undefined || (errorsOf(name, value, product).length > 0 && errorsOf(name, params, product).length === 0);
+  return isPlain ? keepEvent(name, params, "/params", product, receivedAtMs) : readWrappedEvent(name, params, product, receivedAtMs);
+}
+
+/** The same where only `{value, time?}` will do. */
+export function readWrappedEvent(name: string, { value, time }: JsonObject, product: ReportRules, receivedAtMs: number): Report {
   if (value === undefined) return refuse([{ pointer: "/params/value", message: "/params/value is missing" }]);
   if (time !== undefined && !isTime(time)) return refuse([timeIssue("/params/time")]);
-  const errors = product.compiled === undefined ? none : product.compiled.validateEvent(name, value);
-  if (errors.length > 0 && product.validation === "enforce") return refuse(errors.map((error) => issueOf("/params/value", error)));
-  const event = { name, value, time: time ?? receivedAtMs };
+  return keepEvent(name, value, "/params/value", product, time ?? receivedAtMs);
+}
+
+function keepEvent(name: string, value: JsonValue, pointer: string, product: ReportRules, time: number): Report {
+  if (name.length > nameLengthMax) return refuse([{ pointer: "", message: `an event's name has at most ${nameLengthMax} characters` }]);
+  const errors = errorsOf(name, value, product);
+  if (errors.length > 0 && product.validation === "enforce") return refuse(errors.map((error) => issueOf(pointer, error)));
+  const event = { name, value, time };
   return { body: JSON.stringify(errors.length === 0 ? event : { ...event, invalid: errors.map(flagOf) }), issues: [] };
+}
+
+function errorsOf(name: string, value: JsonValue, { compiled }: ReportRules): readonly FieldError[] {
+  return compiled === undefined ? none : compiled.validateEvent(name, value);
 }
 
 function refuse(issues: readonly FieldIssue[]): Report {

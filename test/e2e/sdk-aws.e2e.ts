@@ -1,0 +1,113 @@
+// Things on AWS's device SDKs, unchanged: version 1 (JavaScript) and version 2 (C below; MQTT 3.1.1 and 5), as their npm packages have them.
+import { until } from "@mooring/testkit";
+import { beforeAll, describe, expect, test } from "vitest";
+import { createDevice, type Target, type TestDevice } from "./harness/devices.ts";
+import { desire, shadowOf } from "./harness/documents.ts";
+import { type SdkDevice, startSdk } from "./harness/sdk.ts";
+import { sharedPlatform } from "./harness/shared-platform.ts";
+
+let platform: Target;
+beforeAll(async () => {
+  platform = await sharedPlatform();
+});
+
+/** What their users write: files, the end point, a client id. */
+function optionsOf({ certFile, keyFile, deviceName }: TestDevice): string {
+  const { host, port } = platform.mqtts;
+  return JSON.stringify({ host, port, keyPath: keyFile, certPath: certFile, caPath: platform.caFile, clientId: `aws-${deviceName}` });
+}
+
+const thingOf = ({ productKey, deviceName }: TestDevice): string => `${productKey}.${deviceName}`;
+const userTopicOf = ({ productKey, deviceName }: TestDevice): string => `/${productKey}/${deviceName}/user/get`;
+
+async function startVersion1(device: TestDevice): Promise<SdkDevice> {
+  const thing = await startSdk("aws-v1.cjs", [thingOf(device), optionsOf(device)], platform.caFile);
+  await thing.heard("connected");
+  thing.tell("register");
+  expect(await thing.heard("registered")).toEqual({ event: "registered" });
+  return thing;
+}
+
+async function startVersion2(device: TestDevice, mqtt: string): Promise<SdkDevice> {
+  const thing = await startSdk("aws-v2.cjs", [mqtt, thingOf(device), optionsOf(device)], platform.caFile);
+  await thing.heard("connected");
+  return thing;
+}
+
+describe("AWS's device SDK, version 1", () => {
+  test("reports, is told the delta, reads and deletes its shadow", async () => {
+    const device = await createDevice(platform);
+    const thing = await startVersion1(device);
+    thing.tell("update", { reported: { TargetTemperature: 20 } });
+    expect(await thing.heard("status")).toMatchObject({ status: "accepted", state: { state: { reported: { TargetTemperature: 20 } } } });
+    await desire(device, { TargetTemperature: 22 });
+    expect(await thing.heard("delta")).toMatchObject({ state: { state: { TargetTemperature: 22 } } });
+    thing.tell("update", { reported: { TargetTemperature: 22 } });
+    await thing.heard("status", 1);
+    expect((await shadowOf(device)).delta).toEqual({});
+    thing.tell("get");
+    const read = { state: { desired: { TargetTemperature: 22 }, reported: { TargetTemperature: 22 } } };
+    expect(await thing.heard("status", 2)).toMatchObject({ status: "accepted", state: read });
+    thing.tell("remove");
+    expect(await thing.heard("status", 3)).toMatchObject({ status: "accepted" });
+    thing.tell("get");
+    expect(await thing.heard("status", 4)).toMatchObject({ status: "rejected", state: { code: 404 } });
+    expect(thing.all("timeout")).toEqual([]);
+  });
+
+  test("publishes and subscribes", async () => {
+    const device = await createDevice(platform);
+    const thing = await startVersion1(device);
+    const topic = userTopicOf(device);
+    thing.tell("subscribe", topic);
+    expect(await thing.heard("subscribed")).toEqual({ event: "subscribed", topic });
+    thing.tell("publish", topic, "hello");
+    expect(await thing.heard("published")).toEqual({ event: "published", topic });
+    expect(await thing.heard("message")).toEqual({ event: "message", topic, payload: "hello" });
+  });
+});
+
+describe.each([
+  ["311", "MQTT 3.1.1"],
+  ["5", "MQTT 5"],
+])("AWS's device SDK, version 2", (mqtt, name) => {
+  test(`over ${name} reports, follows deltas and documents, reads and deletes its shadow`, async () => {
+    const device = await createDevice(platform);
+    const thing = await startVersion2(device, mqtt);
+    thing.tell("follow");
+    await until("both streams to be open", () => thing.all("following").length === 2);
+    thing.tell("update", { reported: { TargetTemperature: 20 } });
+    expect(await thing.heard("updated")).toMatchObject({ answer: { state: { reported: { TargetTemperature: 20 } }, version: 1 } });
+    expect(await thing.heard("documents")).toMatchObject({ message: { current: { state: { reported: { TargetTemperature: 20 } } } } });
+    await desire(device, { TargetTemperature: 22 });
+    expect(await thing.heard("delta")).toMatchObject({ message: { state: { TargetTemperature: 22 }, version: 2 } });
+    thing.tell("get");
+    expect(await thing.heard("got")).toMatchObject({ answer: { state: { delta: { TargetTemperature: 22 } }, version: 2 } });
+    thing.tell("remove");
+    expect(await thing.heard("removed")).toMatchObject({ answer: { version: expect.any(Number) } });
+    thing.tell("get");
+    expect(await thing.heard("failed")).toMatchObject({ what: "get" });
+  });
+
+  test(`over ${name} has named shadows, and refuses a stale version`, async () => {
+    const device = await createDevice(platform);
+    const thing = await startVersion2(device, mqtt);
+    thing.tell("updateNamed", "config", { desired: { rate: 5 } });
+    expect(await thing.heard("updated")).toMatchObject({ answer: { state: { desired: { rate: 5 } }, version: 1 } });
+    thing.tell("getNamed", "config");
+    expect(await thing.heard("got")).toMatchObject({ answer: { state: { desired: { rate: 5 } } } });
+    thing.tell("update", { reported: { TargetTemperature: 20 } }, { version: 7 });
+    expect(await thing.heard("failed")).toMatchObject({ what: "update" });
+  });
+
+  test(`over ${name} publishes and subscribes`, async () => {
+    const device = await createDevice(platform);
+    const thing = await startVersion2(device, mqtt);
+    const topic = userTopicOf(device);
+    thing.tell("subscribe", topic);
+    await thing.heard("subscribed");
+    thing.tell("publish", topic, "hello");
+    await thing.heard("published");
+    expect(await thing.heard("message")).toEqual({ event: "message", topic, payload: "hello" });
+  });
+});

@@ -1,5 +1,5 @@
-// `npm run bench [-- --quick] [-- name ...]`: every *.bench.ts beside this file, or those whose file name begins with one of the names. A full
-// run leaves its figures in results/; a quick one, or one of some benchmarks only, prints them and keeps nothing.
+// `npm run bench [-- --quick] [-- --keep] [-- name ...]`: every *.bench.ts beside this file, or those whose file name begins with one of the names.
+// A full run leaves its figures in results/, one of some benchmarks when it is told to keep them; a quick one prints them and keeps nothing.
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Benchmark, type Findings, figure } from "./benchmark.ts";
@@ -10,7 +10,8 @@ const suffix = ".bench.ts";
 
 async function main(args: readonly string[]): Promise<void> {
   const quick = args.includes("--quick");
-  const names = args.filter((arg) => arg !== "--quick");
+  const names = args.filter((arg) => !arg.startsWith("--"));
+  const kept = names.length === 0 || args.includes("--keep");
   const files = readdirSync(folder).filter((file) => file.endsWith(suffix));
   const chosen = files.filter((file) => names.length === 0 || names.some((name) => file.startsWith(name)));
   if (chosen.length === 0) throw new Error(`no benchmark is called ${names.join(" or ")}; there are ${files.join(", ")}`);
@@ -25,7 +26,7 @@ async function main(args: readonly string[]): Promise<void> {
   const day = new Date().toISOString().slice(0, 10);
   const text = page(day, machine, [...found.values()]);
   process.stdout.write(`\n${text}`);
-  if (!quick && names.length === 0) keep(`${day}-${machine.id}`, text, { day, machine, found });
+  if (!quick && kept) keep([day, machine.id, ...names].join("-"), text, { day, machine, found });
 }
 
 interface Kept {

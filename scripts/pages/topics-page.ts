@@ -14,5 +14,7 @@ topics and nobody else's.
 |---|---|---|
 ${rows.join("\n")}
 | \`/{productKey}/{deviceName}/user/{anything}\` | publishes | a message of its own making, stored as it is |
+
+Over MQTT a device whose name has no dot may leave out its product's key in AWS's form: \`$aws/things/{deviceName}/shadow/…\`, as firmware written for AWS names its thing.
 `;
 }

@@ -17,27 +17,32 @@ function optionsOf({ certFile, keyFile, deviceName }: TestDevice): string {
   return JSON.stringify({ host, port, keyPath: keyFile, certPath: certFile, caPath: platform.caFile, clientId: `aws-${deviceName}` });
 }
 
-const thingOf = ({ productKey, deviceName }: TestDevice): string => `${productKey}.${deviceName}`;
+const wholeName = ({ productKey, deviceName }: TestDevice): string => `${productKey}.${deviceName}`;
+/** As it is in firmware that was written for AWS. */
+const shortName = ({ deviceName }: TestDevice): string => deviceName;
 const userTopicOf = ({ productKey, deviceName }: TestDevice): string => `/${productKey}/${deviceName}/user/get`;
 
-async function startVersion1(device: TestDevice): Promise<SdkDevice> {
-  const thing = await startSdk("aws-v1.cjs", [thingOf(device), optionsOf(device)], platform.caFile);
+async function startVersion1(device: TestDevice, nameOf = shortName): Promise<SdkDevice> {
+  const thing = await startSdk("aws-v1.cjs", [nameOf(device), optionsOf(device)], platform.caFile);
   await thing.heard("connected");
   thing.tell("register");
   expect(await thing.heard("registered")).toEqual({ event: "registered" });
   return thing;
 }
 
-async function startVersion2(device: TestDevice, mqtt: string): Promise<SdkDevice> {
-  const thing = await startSdk("aws-v2.cjs", [mqtt, thingOf(device), optionsOf(device)], platform.caFile);
+async function startVersion2(device: TestDevice, mqtt: string, nameOf = shortName): Promise<SdkDevice> {
+  const thing = await startSdk("aws-v2.cjs", [mqtt, nameOf(device), optionsOf(device)], platform.caFile);
   await thing.heard("connected");
   return thing;
 }
 
 describe("AWS's device SDK, version 1", () => {
-  test("reports, is told the delta, reads and deletes its shadow", async () => {
+  test.each([
+    ["the name it has in AWS's cloud", shortName],
+    ["its product's key in its name", wholeName],
+  ])("with %s reports, is told the delta, reads and deletes its shadow", async (_words, nameOf) => {
     const device = await createDevice(platform);
-    const thing = await startVersion1(device);
+    const thing = await startVersion1(device, nameOf);
     thing.tell("update", { reported: { TargetTemperature: 20 } });
     expect(await thing.heard("status")).toMatchObject({ status: "accepted", state: { state: { reported: { TargetTemperature: 20 } } } });
     await desire(device, { TargetTemperature: 22 });
@@ -68,12 +73,12 @@ describe("AWS's device SDK, version 1", () => {
 });
 
 describe.each([
-  ["311", "MQTT 3.1.1"],
-  ["5", "MQTT 5"],
-])("AWS's device SDK, version 2", (mqtt, name) => {
+  ["311", "MQTT 3.1.1", shortName],
+  ["5", "MQTT 5", wholeName],
+])("AWS's device SDK, version 2", (mqtt, name, nameOf) => {
   test(`over ${name} reports, follows deltas and documents, reads and deletes its shadow`, async () => {
     const device = await createDevice(platform);
-    const thing = await startVersion2(device, mqtt);
+    const thing = await startVersion2(device, mqtt, nameOf);
     thing.tell("follow");
     await until("both streams to be open", () => thing.all("following").length === 2);
     thing.tell("update", { reported: { TargetTemperature: 20 } });

@@ -20,6 +20,7 @@ import { isPlatformTopic, maySubscribe } from "../route/acl.ts";
 import { payloadBytesMax } from "../route/json-payload.ts";
 import type { Refusals } from "../route/refusals.ts";
 import type { EndReason, Outlet, Registry } from "../route/registry.ts";
+import { shortThing, wholeThing } from "../route/thing-name.ts";
 import type { Uplink } from "../route/uplink.ts";
 import { UplinkMessage, type UplinkSource } from "../route/uplink-message.ts";
 import { Channel, type ChannelLimits, type ChannelOutput, type ChannelStart, noToken } from "./channel.ts";
@@ -82,7 +83,8 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
 
   // ---- what the device sends
 
-  protected override handle(packet: PublishPacket, topic: string, form: number, token: number): void {
+  protected override handle(packet: PublishPacket, said: string, form: number, token: number): void {
+    const topic = wholeThing(this.device, said);
     this.#topics.read(topic);
     const { meaning, refusal } = this.#topics;
     if (meaning === undefined) return this.#refuseTopic(token, refusal, topic);
@@ -102,13 +104,14 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
     }
     // Nothing is retained in the platform's own topics: firmware sets the flag there out of habit.
     const retains = packet.retain && !isPlatformTopic(topic);
-    if (this.space.wants(topic, retains)) message.copy = this.#copyOf(packet, topic, form, retains);
+    if (this.space.wants(topic, retains)) message.copy = this.#copyOf(packet, said, topic, form, retains);
     this.#deps.uplink.handle(message);
   }
 
-  #copyOf(packet: PublishPacket, topic: string, form: number, retains: boolean): Message {
+  #copyOf(packet: PublishPacket, said: string, topic: string, form: number, retains: boolean): Message {
     const message = messageOfPacket(packet, topic, (form & Form.V5) !== 0, this.space.clock.now());
-    if (packet.retain === retains) return message;
+    // The packet's bytes may go on as they are unless they say another topic, or are retained no more.
+    if (packet.retain === retains && topic === said) return message;
     const { payload, qos, properties, expiresAtMs } = message;
     return createMessage({ topic, payload, qos, retain: retains, properties }, expiresAtMs);
   }
@@ -222,10 +225,18 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
   // ---- Outlet: what the cloud has to say
 
   hears(topic: string): boolean {
-    return this.isOpen && this.#heardQos(topic) >= 0;
+    if (!this.isOpen) return false;
+    const short = shortThing(this.device, topic);
+    return this.#heardQos(topic) >= 0 || (short !== undefined && this.#heardQos(short) >= 0);
   }
 
   publish(topic: string, payload: Uint8Array, qosMax: number): boolean {
+    const short = shortThing(this.device, topic);
+    const isToldShort = short !== undefined && this.#publishOn(short, payload, qosMax);
+    return this.#publishOn(topic, payload, qosMax) || isToldShort;
+  }
+
+  #publishOn(topic: string, payload: Uint8Array, qosMax: number): boolean {
     const qos = this.#heardQos(topic);
     return qos >= 0 && this.#tell(topic, payload, qos === 0 || qosMax === 0 ? 0 : 1);
   }

@@ -11,6 +11,7 @@ import {
 import type { Log } from "@mooring/kit";
 import { filterMatches } from "@mooring/mqtt";
 import type { Models } from "../route/models.ts";
+import { wholeThing } from "../route/thing-name.ts";
 
 /** The connection that listens. */
 export interface Listener {
@@ -57,7 +58,11 @@ export function createReady({ shadow, models, log }: ReadyDeps): (session: Liste
   };
 
   return (session, filters) => {
-    const heard = heardShadows(session.device, filters);
+    const { device } = session;
+    const heard = heardShadows(
+      device,
+      filters.map((filter) => wholeThing(device, filter)),
+    );
     if (!heard.isClassic && !heard.isAnyNamed && heard.names.length === 0) return;
     tell(session, heard).catch((thrown: unknown) => {
       const error = toPlatformError(thrown);

@@ -1,6 +1,7 @@
 import { parseUplinkTopic } from "@mooring/contracts";
 import { describe, expect, test } from "vitest";
 import { isOwnTopic, mayPublish, maySubscribe } from "./acl.ts";
+import { shortThing, wholeThing } from "./thing-name.ts";
 
 const device = { productKey: "a1b2", deviceName: "dev-1" };
 
@@ -90,6 +91,22 @@ describe("a device speaks only in its own name", () => {
     expect(meaning && mayPublish(device, meaning)).toBe(granted);
     expect(isOwnTopic(device, topic)).toBe(granted);
   });
+});
+
+test("the thing of a device has a short name, which is that of no other device", () => {
+  const device = { productKey: "a1b2", deviceName: "dev-1" };
+  expect(wholeThing(device, "$aws/things/dev-1/shadow/get")).toBe("$aws/things/a1b2.dev-1/shadow/get");
+  expect(shortThing(device, "$aws/things/a1b2.dev-1/shadow/get/accepted")).toBe("$aws/things/dev-1/shadow/get/accepted");
+  for (const other of ["$aws/things/dev-10/shadow/get", "$aws/things/+/shadow/get", "$aws/things/c3d4.dev-1/shadow/get", "/sys/dev-1/x"]) {
+    expect(wholeThing(device, other)).toBe(other);
+    expect(shortThing(device, other)).toBeUndefined();
+    expect(maySubscribe(device, other)).toBe(false);
+  }
+  expect(maySubscribe(device, "$aws/things/dev-1/shadow/#")).toBe(true);
+  // It could be product c3d4's device x.
+  const dotted = { productKey: "a1b2", deviceName: "c3d4.x" };
+  expect(maySubscribe(dotted, "$aws/things/c3d4.x/shadow/#")).toBe(false);
+  expect(shortThing(dotted, "$aws/things/a1b2.c3d4.x/shadow/get")).toBeUndefined();
 });
 
 test("a device's name may hold dots, and the thing it names is that device and no other", () => {

@@ -3,12 +3,13 @@
 // A device speaks and hears under these prefixes, and nothing of it is configurable:
 //   /sys/{productKey}/{deviceName}/...            the platform's topics (contracts/topics.ts)
 //   /{productKey}/{deviceName}/...                its own (under user/)
-//   $aws/things/{productKey}.{deviceName}/...     its shadows, in AWS's form
+//   $aws/things/{productKey}.{deviceName}/...     its shadows, in AWS's form; thing-name.ts has a shorter one
 //   /ext/cert/{productKey}/{deviceName}/...       its certificate
 // and, in Alibaba's form, /shadow/update/{productKey}/{deviceName} and /shadow/get/{productKey}/{deviceName}.
 //
 // A device called "update" of a product called "shadow" owns /shadow/update/... by the second rule: nothing is ever sent to anyone there.
 import type { DeviceAddress, TopicMeaning } from "@mooring/contracts";
+import { wholeThing } from "./thing-name.ts";
 
 /** Whether the device may say this: only in its own name. */
 export function mayPublish(device: DeviceAddress, meaning: TopicMeaning): boolean {
@@ -22,9 +23,10 @@ export function isOwnTopic(device: DeviceAddress, topic: string): boolean {
 
 /**
  * Whether the device may hear everything this filter could match: its first levels must name the device literally, since a wildcard there
- * would match others. `filter` is a valid filter and not a shared one; of `$share/{group}/{filter}` the inner filter is asked about.
+ * would match others. `asked` is a valid filter and not a shared one; of `$share/{group}/{filter}` the inner filter is asked about.
  */
-export function maySubscribe(device: DeviceAddress, filter: string): boolean {
+export function maySubscribe(device: DeviceAddress, asked: string): boolean {
+  const filter = wholeThing(device, asked);
   const rest = ownRest(device, filter);
   return (rest > 0 && rest < filter.length) || isOwnAlibabaTopic(device, filter, alibabaDown);
 }

@@ -1,10 +1,9 @@
-import { ServerCredentials } from "@grpc/grpc-js";
 import { assertMay, type Caller, type Operation, operations } from "@mooring/contracts";
-import { type Log, type Running, systemClock } from "@mooring/kit";
+import { type Log, type Running, type ServerTls, systemClock } from "@mooring/kit";
 import { type Authenticate, authenticateByApiKey, startGrpcServer } from "@mooring/rpc";
 import { createKeyMemory } from "./authenticate.ts";
+import { createPublicCredentials } from "./grpc-credentials.ts";
 import { createSubscriptionGuard } from "./grpc-subscription.ts";
-import type { TlsMaterial } from "./http-server.ts";
 import { limits } from "./limits.ts";
 import { hideOwnSubscriptions } from "./own-subscriptions.ts";
 import type { Services } from "./route.ts";
@@ -14,21 +13,28 @@ export interface PublicGrpcOptions {
   readonly listen: string;
   readonly log: Log;
   /** Without it the listener speaks plain text: for a proxy with TLS in front on the same machine, and for tests. */
-  readonly tls?: TlsMaterial;
+  readonly tls?: ServerTls;
+}
+
+export interface PublicGrpc extends Running {
+  readonly address: string;
+  /** New connections are shown this certificate. Nothing happens where there is no TLS. */
+  replaceTls(tls: ServerTls): void;
 }
 
 /** The services' interfaces for back ends, on behalf of the tenant and role of their API key. */
-export function startPublicGrpc(services: Services, options: PublicGrpcOptions): Promise<Running & { readonly address: string }> {
+export async function startPublicGrpc(services: Services, options: PublicGrpcOptions): Promise<PublicGrpc> {
   const { access } = services;
   const authenticateWithin = (trustMs: number): Authenticate => {
     const ask = createKeyMemory({ access, clock: systemClock, trustMs });
     return authenticateByApiKey({ authenticateKey: (_, { secret }) => ask(secret) });
   };
   const guard = createSubscriptionGuard(authenticateWithin(limits.keyTrustMs), authenticateWithin(limits.recheck.sharedMs));
-  return startGrpcServer({
+  const { credentials, replaceTls } = createPublicCredentials(options.tls);
+  const server = await startGrpcServer({
     listen: options.listen,
     log: options.log,
-    credentials: credentialsOf(options.tls),
+    credentials,
     authenticate: guard.authenticate as Authenticate,
     apis: {
       access: guarded("access", services.access),
@@ -40,11 +46,7 @@ export function startPublicGrpc(services: Services, options: PublicGrpcOptions):
       events: guarded("events", guard.events(hideOwnSubscriptions(services.events))),
     },
   });
-}
-
-function credentialsOf(tls: TlsMaterial | undefined): ServerCredentials {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  return ServerCredentials.createSsl(null, [{ cert_chain: Buffer.from(tls.certificate), private_key: Buffer.from(tls.key) }]);
+  return { ...server, replaceTls };
 }
 
 type Method = (caller: Caller, request: unknown) => unknown;

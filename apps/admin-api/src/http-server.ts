@@ -2,17 +2,12 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { Socket } from "node:net";
 import { PlatformError } from "@mooring/contracts";
+import type { ServerTls } from "@mooring/kit";
 import { limits } from "./limits.ts";
 import { problemContentType, toProblem } from "./problem.ts";
 
-/** PEM: the certificate with its issuers, and its key. */
-export interface TlsMaterial {
-  readonly certificate: string | Buffer;
-  readonly key: string | Buffer;
-}
-
 /** The HTTP server under the routes, with every deadline of the connection set. Does not listen yet. */
-export function createHttpServer(handler: RequestListener, tls: TlsMaterial | undefined): Server {
+export function createHttpServer(handler: RequestListener, tls: ServerTls | undefined): Server {
   const options = {
     maxHeaderSize: limits.headerBytesMax,
     headersTimeout: limits.headersTimeoutMs,
@@ -23,14 +18,17 @@ export function createHttpServer(handler: RequestListener, tls: TlsMaterial | un
     requireHostHeader: false,
   };
   const server: Server =
-    tls === undefined
-      ? createServer(options, handler)
-      : createTlsServer({ ...options, cert: tls.certificate, key: tls.key, minVersion: "TLSv1.2" }, handler);
+    tls === undefined ? createServer(options, handler) : createTlsServer({ ...options, ...restTlsOptions(tls) }, handler);
   server.setTimeout(limits.idleTimeoutMs);
   server.maxConnections = limits.connectionsMax;
   // An expectation that is not known may be ignored (RFC 9110 §10.1.1); Node would answer it without a body.
   server.on("checkExpectation", handler);
   return server;
+}
+
+/** For `setSecureContext` too, which forgets what it is not told again. */
+export function restTlsOptions({ certificatePem, keyPem }: ServerTls) {
+  return { cert: certificatePem, key: keyPem, minVersion: "TLSv1.2" } as const;
 }
 
 const wireErrors: Readonly<Record<string, string>> = {

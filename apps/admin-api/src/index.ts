@@ -1,5 +1,4 @@
 export { adminApiSettings } from "./config.ts";
-export type { TlsMaterial } from "./http-server.ts";
 export { buildOpenApi } from "./openapi.ts";
 export type { Services } from "./route.ts";
 export { type AdminDeps, createAdminServer } from "./server.ts";

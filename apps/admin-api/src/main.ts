@@ -1,25 +1,12 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { createMetrics, runService, StartError, startOpsServer, steadyClock } from "@mooring/kit";
+import { createMetrics, loadServerTls, runService, startOpsServer, steadyClock } from "@mooring/kit";
 import { type ApiName, type Apis, connectGrpc, internalChannelCredentials, loadInternalTls } from "@mooring/rpc";
 import { settingsTable } from "./config.ts";
-import type { TlsMaterial } from "./http-server.ts";
 import { startAdminApi } from "./start.ts";
-
-function loadServerTls(dir: string): TlsMaterial {
-  const read = (file: string): Buffer => {
-    try {
-      return readFileSync(join(dir, file));
-    } catch (cause) {
-      throw new StartError(`${join(dir, file)} cannot be read (${(cause as Error).message}); run apps/setup first`);
-    }
-  };
-  return { certificate: read("server.pem"), key: read("server.key") };
-}
 
 await runService("admin-api", settingsTable, async (life, settings, log) => {
   const internal = loadInternalTls(settings.internalTlsDir, "admin-api");
   const tls = loadServerTls(settings.serverTlsDir);
+  const readTls = async () => loadServerTls(settings.serverTlsDir);
   const connect = <K extends ApiName>(name: K, address: string): Apis[K] =>
     life.add(`${name} client`, connectGrpc(name, address, internalChannelCredentials(internal, name)));
   const services = {
@@ -33,7 +20,7 @@ await runService("admin-api", settingsTable, async (life, settings, log) => {
   };
   const metrics = createMetrics();
   const { restListen, publicGrpcListen: grpcListen, amqpListen, restTls } = settings;
-  const listen = { restListen, grpcListen, amqpListen, restTls, tls };
+  const listen = { restListen, grpcListen, amqpListen, restTls, tls, readTls };
   const api = life.add("admin-api", await startAdminApi({ ...services, log, metrics, clock: steadyClock }, listen));
   if (settings.opsListen !== undefined) life.add("ops", await startOpsServer({ listen: settings.opsListen, metrics, checks: {} }));
   log.info({ rest: api.restAddress, grpc: api.grpcAddress, amqp: api.amqpAddress }, "ready");

@@ -1,10 +1,10 @@
 import { assertMay, PlatformError } from "@mooring/contracts";
-import type { Metrics } from "@mooring/kit";
+import type { Metrics, ServerTls } from "@mooring/kit";
 import Fastify, { type FastifyInstance, type FastifyRequest } from "fastify";
 import { serializerCompiler } from "fastify-type-provider-zod";
 import { type AuthenticateHeader, createAuthenticator } from "./authenticate.ts";
 import { replyProblem } from "./errors.ts";
-import { answerWireError, createHttpServer, type TlsMaterial } from "./http-server.ts";
+import { answerWireError, createHttpServer } from "./http-server.ts";
 import { parseJsonBody } from "./json-body.ts";
 import { limits } from "./limits.ts";
 import { createNotFound } from "./not-found.ts";
@@ -15,7 +15,7 @@ import { validatorCompiler } from "./validate.ts";
 
 export interface AdminDeps extends Omit<RouteDeps, "authenticate" | "recheck"> {
   /** HTTPS instead of HTTP. */
-  readonly tls?: TlsMaterial;
+  readonly tls?: ServerTls;
 }
 
 /** The operators' REST API. Nothing listens yet; `inject` works, `listen` starts it. */

@@ -1,6 +1,13 @@
+import { once } from "node:events";
+import { connect as connectHttp2 } from "node:http2";
 import { request as httpsRequest } from "node:https";
-import { PlatformError } from "@mooring/contracts";
-import { expect, test } from "vitest";
+import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
+import { promisify } from "node:util";
+import { CallCredentials, ChannelCredentials, Metadata } from "@grpc/grpc-js";
+import { PlatformError, serviceCaller } from "@mooring/contracts";
+import type { ServerTls } from "@mooring/kit";
+import { connectGrpc } from "@mooring/rpc";
+import { describe, expect, test } from "vitest";
 import { sendRaw } from "./http.test-support.ts";
 import { createMemoryServices, createTestDeps, keyOf } from "./memory-services.test-support.ts";
 import { startAdminApi } from "./start.ts";
@@ -58,4 +65,70 @@ test("with restTls, REST speaks TLS with the platform's certificate", async () =
   });
   expect(status).toBe(200);
   await api.stop();
+});
+
+describe("a server certificate that is replaced", () => {
+  interface Door {
+    readonly address: string | undefined;
+    readonly more?: ConnectionOptions;
+  }
+
+  /** A connection over TLS, and the names in the certificate it was shown. */
+  async function look(
+    address = "",
+    more: ConnectionOptions = {},
+  ): Promise<{ readonly names: string | undefined; readonly socket: TLSSocket }> {
+    const [host, port] = address.split(":");
+    const socket = connect({ host, port: Number(port), rejectUnauthorized: false, ...more });
+    await once(socket, "secureConnect");
+    return { names: socket.getPeerX509Certificate()?.subjectAltName, socket };
+  }
+
+  async function namesAt({ address, more }: Door): Promise<string | undefined> {
+    const { names, socket } = await look(address, more);
+    socket.destroy();
+    return names;
+  }
+
+  test("is shown at every door without a restart; connections that are there go on, and what cannot be used changes nothing", async () => {
+    const [opened, replaced] = [await createTestTls(), await createTestTls("replaced.test")];
+    let found: ServerTls = opened;
+    const api = await startAdminApi(createTestDeps(createMemoryServices().services), {
+      ...anywhere,
+      ...{ amqpListen: "127.0.0.1:0", tls: opened, restTls: true, readTls: async () => found, readTlsMs: 5 },
+    });
+    const doors: readonly Door[] = [
+      { address: api.restAddress },
+      { address: api.grpcAddress, more: { ALPNProtocols: ["h2"] } },
+      { address: api.amqpAddress },
+    ];
+    const before = await Promise.all(doors.map(({ address, more }) => look(address, more)));
+    const session = connectHttp2(`https://${api.grpcAddress}`, { ca: opened.ca });
+    const channel = ChannelCredentials.createSsl(Buffer.from(opened.ca));
+    const withKey = CallCredentials.createFromMetadataGenerator((_, done) => {
+      const metadata = new Metadata();
+      metadata.set("authorization", `Bearer ${keyOf("viewer")}`);
+      done(null, metadata);
+    });
+    const client = connectGrpc("access", api.grpcAddress, channel.compose(withKey));
+    try {
+      await once(session, "connect");
+      console.error("B");
+      expect((await client.getTenant(serviceCaller("gateway"), {})).tenantId).toBe("t1");
+      for (const { names } of before) expect(names).toContain("localhost");
+      found = { ...replaced, keyPem: opened.keyPem };
+      for (let looks = 0; looks < 5; looks++) for (const door of doors) expect(await namesAt(door)).toContain("localhost");
+      found = replaced;
+      for (const door of doors) await expect.poll(() => namesAt(door), { timeout: 10_000 }).toBe("DNS:replaced.test");
+      // On the connection of before: another would not trust the new authority.
+      expect((await client.getTenant(serviceCaller("gateway"), {})).tenantId).toBe("t1");
+      await promisify(session.ping.bind(session))();
+      for (const { socket } of before) expect(socket.destroyed).toBe(false);
+    } finally {
+      session.destroy();
+      for (const { socket } of before) socket.destroy();
+      await client.stop();
+      await api.stop();
+    }
+  });
 });

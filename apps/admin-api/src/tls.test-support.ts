@@ -1,10 +1,11 @@
+import type { ServerTls } from "@mooring/kit";
 import { createRootAuthority, createServerCertificate } from "@mooring/pki";
-import type { TlsMaterial } from "./http-server.ts";
 
-/** A server certificate for localhost and 127.0.0.1, and the authority to trust for it. */
-export async function createTestTls(): Promise<TlsMaterial & { readonly ca: string }> {
+/** A server certificate for localhost and 127.0.0.1, or for one name, and the authority to trust for it. */
+export async function createTestTls(name?: string): Promise<ServerTls & { readonly ca: string }> {
   const nowMs = Date.now();
   const authority = await createRootAuthority({ name: { commonName: "test" }, validityDays: 2, nowMs });
-  const made = await createServerCertificate(authority, { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"], validityDays: 1, nowMs });
-  return { certificate: made.chainPem, key: made.privateKeyPem, ca: authority.certificatePem };
+  const names = name === undefined ? { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] } : { dnsNames: [name] };
+  const made = await createServerCertificate(authority, { ...names, validityDays: 1, nowMs });
+  return { certificatePem: made.chainPem, keyPem: made.privateKeyPem, ca: authority.certificatePem };
 }

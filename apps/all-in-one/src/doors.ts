@@ -47,7 +47,7 @@ export async function startDeviceDoors(life: Lifecycle, deps: DoorsDeps): Promis
     },
     {
       ...settings,
-      tls: { certificatePem: identity.certificatePem, keyPem: identity.keyPem },
+      tls: identity.tls,
       readTls: identity.read,
       development: settings,
       limits: settings,

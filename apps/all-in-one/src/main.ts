@@ -18,7 +18,7 @@ const startedAtMs = Date.now();
 
 await runService("mooring", allInOneSettings, async (life, settings, log) => {
   const dir = openDataDir(settings.dataDir);
-  const identity = await loadPlatformIdentity(dir, settings.serverNames);
+  const identity = await loadPlatformIdentity(dir, settings.serverNames, systemClock);
   const postgres = life.add("postgres", await startEmbeddedPostgres({ dataDir: dir.postgres, port: settings.postgresPort, log }));
   void postgres.exited.then(() => life.fail("the embedded Postgres has ended"));
   const { connectionString } = postgres;
@@ -52,11 +52,11 @@ await runService("mooring", allInOneSettings, async (life, settings, log) => {
 
   const doors = await startDeviceDoors(life, { services, cluster, gateway, identity, settings, log, metrics });
   gatewayApi = doors.api;
-  const tls = { certificate: identity.certificatePem, key: identity.keyPem };
+  life.add("renewal of the server certificate", identity.startRenewal(log));
   const { restListen, publicGrpcListen: grpcListen, amqpListen, restTls } = settings;
   const admin = await startAdminApi(
     { ...services, log, metrics, clock: steadyClock },
-    { restListen, grpcListen, amqpListen, restTls, tls },
+    { restListen, grpcListen, amqpListen, restTls, tls: identity.tls, readTls: identity.read },
   );
   life.add("admin-api", admin);
   if (settings.opsListen !== undefined) {

@@ -317,6 +317,6 @@ export const splitSettings = {
   serverTlsDir: {
     env: "MOORING_SERVER_TLS_DIR",
     kind: "string",
-    doc: "Folder with the platform's server certificate: ca.pem, server.pem and server.key, made by apps/setup.",
+    doc: "Folder with the platform's server certificate: ca.pem, server.pem and server.key, made by apps/setup. Read again every 5 s: new connections are shown what is there then.",
   },
 } as const satisfies SettingTable;

@@ -1,6 +1,6 @@
 // Puts the parts together and starts them in the order in which they need each other.
 import type { GatewayApi } from "@mooring/contracts";
-import { Lifecycle, type Running, TimerWheel } from "@mooring/kit";
+import { followServerTls, Lifecycle, type Running, type ServerTls, TimerWheel } from "@mooring/kit";
 import { createModelDirectory } from "@mooring/thing-model";
 import { Admission } from "./admission.ts";
 import { createAttendance } from "./attendance.ts";
@@ -25,8 +25,6 @@ import { Models } from "./route/models.ts";
 import { Refusals } from "./route/refusals.ts";
 import { Registry } from "./route/registry.ts";
 import { Uplink } from "./route/uplink.ts";
-import { followServerTls } from "./server-tls.ts";
-import type { ServerTls } from "./tls.ts";
 import { UplinkStream } from "./uplink-stream.ts";
 
 /** Of the doors that are open. */

@@ -24,13 +24,12 @@ import {
   serviceCaller,
   type TokenProof,
 } from "@mooring/contracts";
-import { createMetrics, loadSettings, type Metrics, pause, silentLog, systemClock } from "@mooring/kit";
+import { createMetrics, loadSettings, type Metrics, pause, type ServerTls, silentLog, systemClock } from "@mooring/kit";
 import { type Authority, createRootAuthority, createServerCertificate } from "@mooring/pki";
 import { createMemorySessions, type MemorySessions } from "@mooring/testkit";
 import { type Gateway, type GatewayDeps, type GatewayLimits, gatewaySettings, startGateway } from "./index.ts";
 import type { DevelopmentOptions } from "./ports.ts";
 import { TestShadow } from "./shadow.test-support.ts";
-import type { ServerTls } from "./tls.ts";
 
 export const productKey = "a1b2c3";
 

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { clusterSettings, openRedisCluster } from "@mooring/cluster";
-import { createMetrics, processSettings, runService, systemClock } from "@mooring/kit";
+import { createMetrics, loadServerTls, processSettings, runService, systemClock } from "@mooring/kit";
 import {
   type ApiName,
   addressSettings,
@@ -13,7 +13,7 @@ import {
   serveInternally,
 } from "@mooring/rpc";
 import { splitSettings } from "./config.ts";
-import { createAnswerCall, type Gateway, gatewaySettings, loadServerTls, startGateway } from "./index.ts";
+import { createAnswerCall, type Gateway, gatewaySettings, startGateway } from "./index.ts";
 
 const { devicesAddress, thingModelAddress, shadowAddress, eventsAddress, sessionsAddress, accessAddress } = addressSettings;
 const addresses = { devicesAddress, thingModelAddress, shadowAddress, eventsAddress, sessionsAddress, accessAddress };

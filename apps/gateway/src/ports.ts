@@ -1,10 +1,9 @@
 // What the gateway needs from outside, and how much of it.
 import type { Presence } from "@mooring/cluster";
 import type { AccessApi, DeviceApi, EventApi, GatewayApi, SessionApi, ShadowApi, ThingModelApi } from "@mooring/contracts";
-import type { Clock, Log, Metrics } from "@mooring/kit";
+import type { Clock, Log, Metrics, ServerTls } from "@mooring/kit";
 import type { BrokerLimits } from "./broker/limits.ts";
 import type { AnswerCall } from "./route/call-answers.ts";
-import type { ServerTls } from "./tls.ts";
 import type { UplinkStreamOptions } from "./uplink-stream.ts";
 
 export interface GatewayDeps {

@@ -1,11 +1,9 @@
 import { once } from "node:events";
 import { connect, type TLSSocket } from "node:tls";
-import { silentLog } from "@mooring/kit";
+import { followServerTls, type ServerTls, silentLog } from "@mooring/kit";
 import { createRootAuthority, createServerCertificate } from "@mooring/pki";
 import { afterEach, expect, test } from "vitest";
 import { startHarness } from "./harness.test-support.ts";
-import { followServerTls } from "./server-tls.ts";
-import type { ServerTls } from "./tls.ts";
 
 const stops: (() => Promise<void>)[] = [];
 afterEach(async () => {

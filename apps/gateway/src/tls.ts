@@ -1,15 +1,7 @@
 // How devices' TLS connections are made, for every door.
 import { constants } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { TlsOptions } from "node:tls";
-import { StartError } from "@mooring/kit";
-
-/** The server's own certificate (leaf first, then its issuers) and key, in PEM. */
-export interface ServerTls {
-  readonly certificatePem: string;
-  readonly keyPem: string;
-}
+import type { ServerTls } from "@mooring/kit";
 
 /**
  * A client certificate is asked for and never judged here: authentication looks it up after the handshake. Tickets, and with no session store
@@ -25,13 +17,4 @@ export function deviceTlsOptions({ certificatePem, keyPem }: ServerTls, handshak
     secureOptions: constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION,
     handshakeTimeout: handshakeMs,
   };
-}
-
-/** Reads server.pem and server.key from a folder. Throws StartError with one sentence for who started the process. */
-export function loadServerTls(dir: string): ServerTls {
-  try {
-    return { certificatePem: readFileSync(join(dir, "server.pem"), "utf8"), keyPem: readFileSync(join(dir, "server.key"), "utf8") };
-  } catch (cause) {
-    throw new StartError(`The server certificate cannot be read (${(cause as Error).message}); run apps/setup first`);
-  }
 }

@@ -7,6 +7,7 @@ export { listen, runChecks, startOpsServer } from "./ops-server.ts";
 export { pause, startLoop } from "./poll.ts";
 export { reportStartFailure, runProcess, runService, StartError } from "./process.ts";
 export { processSettings } from "./process-settings.ts";
+export { followServerTls, loadServerTls, type ServerTls, type ServerTlsDeps } from "./server-tls.ts";
 export {
   assertKnownSettings,
   type Environment,

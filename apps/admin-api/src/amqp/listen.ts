@@ -2,8 +2,7 @@
 import { createServer, type Socket } from "node:net";
 import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { type AccessApi, type Caller, type EventApi, serviceCaller } from "@mooring/contracts";
-import { type Log, type Metrics, parseAddress, pause, type Running } from "@mooring/kit";
-import type { TlsMaterial } from "../http-server.ts";
+import { type Log, type Metrics, parseAddress, pause, type Running, type ServerTls } from "@mooring/kit";
 import { AmqpConnection } from "./connection.ts";
 import { AmqpCounters, publishAmqpMetrics } from "./counters.ts";
 import { type AmqpLimits, amqpLimits } from "./limits.ts";
@@ -20,7 +19,7 @@ export interface AmqpOptions {
   /** `host:port`; port 0 takes a free one. */
   readonly listen: string;
   /** The platform's server certificate. Without it the listener speaks plain text, and on a loopback address only: API keys pass here. */
-  readonly tls?: TlsMaterial;
+  readonly tls?: ServerTls;
   /** For tests: other bounds. */
   readonly limits?: Partial<AmqpLimits>;
 }
@@ -28,8 +27,14 @@ export interface AmqpOptions {
 const loopback = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/;
 const tickMs = 250;
 
+export interface AmqpDoor extends Running {
+  readonly address: string;
+  /** New connections are shown this certificate. Nothing happens where there is no TLS. */
+  replaceTls(tls: ServerTls): void;
+}
+
 /** The AMQP 1.0 door for back ends written for Alibaba's server-side subscription. */
-export async function startAmqp(deps: AmqpDeps, options: AmqpOptions): Promise<Running & { readonly address: string }> {
+export async function startAmqp(deps: AmqpDeps, options: AmqpOptions): Promise<AmqpDoor> {
   const { host, port } = parseAddress(options.listen);
   if (options.tls === undefined && !loopback.test(host)) throw new Error(`AMQP without TLS is for loopback addresses, not ${host}`);
   const limits = { ...amqpLimits, ...options.limits };
@@ -37,7 +42,7 @@ export async function startAmqp(deps: AmqpDeps, options: AmqpOptions): Promise<R
   publishAmqpMetrics(deps.metrics, counters);
   const connections = new Set<AmqpConnection>();
   const open = createOpener({ deps, limits, counters, connections });
-  const secureContext = options.tls && createSecureContext({ cert: options.tls.certificate, key: options.tls.key, minVersion: "TLSv1.2" });
+  let secureContext = options.tls && contextOf(options.tls);
 
   const server = createServer((socket) => {
     const waiting = [...connections].reduce((count, { tenantId }) => count + (tenantId === undefined ? 1 : 0), 0);
@@ -66,6 +71,9 @@ export async function startAmqp(deps: AmqpDeps, options: AmqpOptions): Promise<R
   const bound = server.address();
   return {
     address: `${host}:${typeof bound === "object" && bound !== null ? bound.port : port}`,
+    replaceTls(tls) {
+      if (secureContext !== undefined) secureContext = contextOf(tls);
+    },
     async stop() {
       server.close();
       for (const connection of connections)
@@ -77,6 +85,9 @@ export async function startAmqp(deps: AmqpDeps, options: AmqpOptions): Promise<R
     },
   };
 }
+
+const contextOf = ({ certificatePem, keyPem }: ServerTls): SecureContext =>
+  createSecureContext({ cert: certificatePem, key: keyPem, minVersion: "TLSv1.2" });
 
 /** Begins the handshake; what fails in it is an error of the socket returned. */
 function secure(socket: Socket, secureContext: SecureContext): TLSSocket {

@@ -10,7 +10,7 @@ import {
   shadowNamePattern,
   type TopicMeaning,
 } from "@mooring/contracts";
-import { type Log, parseAddress, type Running } from "@mooring/kit";
+import { type Log, parseAddress, type Running, type ServerTls } from "@mooring/kit";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Admission } from "../admission.ts";
 import type { Spaces } from "../broker/spaces.ts";
@@ -21,7 +21,7 @@ import { payloadBytesMax } from "../route/json-payload.ts";
 import type { Refusals } from "../route/refusals.ts";
 import type { Uplink } from "../route/uplink.ts";
 import { admitSockets, boundAddress, peerAddress } from "../sockets.ts";
-import { deviceTlsOptions, type ServerTls } from "../tls.ts";
+import { deviceTlsOptions } from "../tls.ts";
 import { createHttpCalls, type HttpCalls, type HttpCallsDeps } from "./calls.ts";
 import { answerEst, type EstDevices, estStart } from "./est.ts";
 import { createIdentify, httpProtocol } from "./identify.ts";

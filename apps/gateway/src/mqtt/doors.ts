@@ -1,8 +1,7 @@
 // All MQTT listeners of a node: those of devices and back ends, and the development listener with limits of its own.
-import type { Running } from "@mooring/kit";
+import type { Running, ServerTls } from "@mooring/kit";
 import type { Addresses } from "../gateway.ts";
 import type { DevelopmentOptions, GatewayLimits, GatewayOptions } from "../ports.ts";
-import type { ServerTls } from "../tls.ts";
 import type { ConnackLimits } from "./acceptance.ts";
 import type { ChannelLimits } from "./channel.ts";
 import { createMqttDoor, type MqttDoor, type MqttDoorDeps } from "./listen.ts";

@@ -1,7 +1,17 @@
-// The server's certificate and key may be replaced while the doors are open: new connections are shown the new one, those there go on.
+// The server's certificate and key, which may be replaced while doors are open: new connections are shown the new one, those there go on.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { createSecureContext } from "node:tls";
-import { type Log, pause, type Running, startLoop } from "@mooring/kit";
-import type { ServerTls } from "./tls.ts";
+import type { Running } from "./lifecycle.ts";
+import type { Log } from "./log.ts";
+import { pause, startLoop } from "./poll.ts";
+import { StartError } from "./process.ts";
+
+/** The server's own certificate (leaf first, then its issuers) and key, in PEM. */
+export interface ServerTls {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
 
 export interface ServerTlsDeps {
   /** What the doors were opened with. */
@@ -32,4 +42,13 @@ export function followServerTls({ opened, read, apply, log, everyMs = 5_000 }: S
     onError: (error) =>
       log.warn({ err: error }, "the server certificate cannot be replaced by what its files hold; the doors keep the one they have"),
   });
+}
+
+/** Reads server.pem and server.key from a folder. Throws StartError with one sentence for who started the process. */
+export function loadServerTls(dir: string): ServerTls {
+  try {
+    return { certificatePem: readFileSync(join(dir, "server.pem"), "utf8"), keyPem: readFileSync(join(dir, "server.key"), "utf8") };
+  } catch (cause) {
+    throw new StartError(`The server certificate cannot be read (${(cause as Error).message}); run apps/setup first`);
+  }
 }

@@ -31,6 +31,14 @@ export interface Authorities {
   readonly outdated: MadeParty;
   /** Proved; unknown devices wait for approval. */
   readonly register: MadeParty;
+  /** Proved; needs a list and has none. */
+  readonly missing: MadeParty;
+  /** Proved; its list is out of date, and need not be there. */
+  readonly soft: MadeParty;
+  /** Proved; its list is current and names `listedSerial`. */
+  readonly obeyed: MadeParty;
+  /** The same, and its list is not obeyed. */
+  readonly off: MadeParty;
   /** Proved; may have no authority below it that has one (path length 0). */
   readonly short: MadeParty;
 }
@@ -45,6 +53,9 @@ export interface CertificateCase {
   readonly why: string | readonly [tls12: string, tls13: string];
   make(with_: Authorities): { readonly leaf: MadeParty; readonly chain?: readonly MadeParty[] };
 }
+
+/** On the lists of `obeyed` and `off`. */
+export const listedSerial = "4711";
 
 const dayMs = 86_400_000;
 let number = 0;
@@ -134,6 +145,11 @@ const issuerRows: readonly CertificateCase[] = [
   row("an authority made inactive", "refuse", "unknown", ({ inactive }) => ({ leaf: leafOf(inactive) })),
   row("an authority for known devices", "refuse", "unknown", ({ known }) => ({ leaf: leafOf(known) })),
   row("an authority whose list is out of date", "refuse", "revocation-list-outdated", ({ outdated }) => ({ leaf: leafOf(outdated) })),
+  row("an authority that needs a list and has none", "refuse", "revocation-list-missing", ({ missing }) => ({ leaf: leafOf(missing) })),
+  row("an authority whose list is out of date and need not be there", "accept", "", ({ soft }) => ({ leaf: leafOf(soft) })),
+  row("on its authority's list", "refuse", "revoked", ({ obeyed }) => ({ leaf: leafOf(obeyed, { serial: listedSerial }) })),
+  row("not on its authority's list", "accept", "", ({ obeyed }) => ({ leaf: leafOf(obeyed) })),
+  row("on a list that is not obeyed", "accept", "", ({ off }) => ({ leaf: leafOf(off, { serial: listedSerial }) })),
   row("an authority whose devices are approved by hand", "refuse", "pending", ({ register }) => ({ leaf: leafOf(register) })),
   row("another tenant's authority: the device is that tenant's", "accept", "", ({ foreign }) => ({ leaf: leafOf(foreign) })),
   row("an intermediate below the authority, sent along", "refuse", "unknown", ({ factory }) => {

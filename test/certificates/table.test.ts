@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { type MadeParty, makeAuthority, makeCaller, makeCertificate } from "@mooring/testkit";
+import { readRevocationList } from "@mooring/pki";
+import { type MadeParty, makeAuthority, makeCaller, makeCertificate, makeRevocationList } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Authorities, certificateCases } from "./cases.ts";
+import { type Authorities, certificateCases, listedSerial } from "./cases.ts";
 import { type Heard, knock } from "./knock.ts";
 import { type CertificatePlatform, openCertificatePlatform } from "./platform.ts";
 
@@ -35,6 +36,10 @@ async function registerAll({ devices, owner, stores }: CertificatePlatform): Pro
     ["outdated", owner, provision],
     ["register", owner, register],
     ["short", owner, provision],
+    ["missing", owner, { ...provision, crlMode: "required" }],
+    ["soft", owner, { ...provision, crlMode: "soft" }],
+    ["obeyed", owner, provision],
+    ["off", owner, provision],
   ] as const) {
     const authority = makeAuthority(name);
     const record = await devices.registerAuthority(tenant, { certificatePem: authority.pem, ...request });
@@ -46,7 +51,20 @@ async function registerAll({ devices, owner, stores }: CertificatePlatform): Pro
   }
   await devices.updateAuthority(owner, { authorityId: ids["inactive"] ?? "", status: "inactive" });
   // A list that was good when it was given, and whose next one has not come.
-  await stores.authorities.replaceList(ids["outdated"] ?? "", Date.now() - 1_000, []);
+  const old = { serials: [], nextUpdateMs: Date.now() - 5_000, thisUpdateMs: Date.now() - 60_000 };
+  for (const name of ["outdated", "soft"]) {
+    const authority = made[name];
+    if (authority === undefined) throw new Error(`${name} was not made`);
+    const list = readRevocationList(makeRevocationList(authority, old), authority.pem);
+    await stores.lists.replace(ids[name] ?? "", list, { nowMs: Date.now(), fetchAtMs: undefined });
+  }
+  for (const name of ["obeyed", "off"]) {
+    const authority = made[name];
+    if (authority === undefined) throw new Error(`${name} was not made`);
+    const listPem = makeRevocationList(authority, { serials: [listedSerial] });
+    await devices.putRevocationList(owner, { authorityId: ids[name] ?? "", listPem });
+  }
+  await devices.updateAuthority(owner, { authorityId: ids["off"] ?? "", crlMode: "off" });
   return made as unknown as Authorities;
 }
 

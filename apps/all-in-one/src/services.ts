@@ -7,6 +7,7 @@ import {
   type deviceSettings,
   startDeviceEventRelay,
   startDeviceUpkeep,
+  startListFetcher,
 } from "@mooring/app-devices";
 import { type eventSettings, startEvents } from "@mooring/app-events";
 import { createPostgresCallStore, createRrpcService, publishRrpcMetrics, startCallSweeper } from "@mooring/app-rrpc";
@@ -16,7 +17,7 @@ import { createPostgresModelStore, createThingModelService } from "@mooring/app-
 import { type Cluster, createDeviceGateways } from "@mooring/cluster";
 import { createMessageIds, type DeviceApi, type GatewayApi } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
-import { type Lifecycle, type Log, type Metrics, type Settings, steadyClock, systemClock } from "@mooring/kit";
+import { type Lifecycle, type Log, type Metrics, readAddressRules, type Settings, steadyClock, systemClock } from "@mooring/kit";
 import { createSealer } from "@mooring/pki";
 import type { Jobs } from "@mooring/queue";
 import { createModelDirectory } from "@mooring/thing-model";
@@ -63,10 +64,13 @@ export async function startServices(life: Lifecycle, deps: ServicesDeps) {
     models: thingModels,
     keyEncryptionKey: deps.keyEncryptionKey,
     statusUrl: deps.settings.pkiUrl,
+    tenantHost: deps.settings.tenantHost,
     clock,
     log,
     metrics,
   });
+  const rules = readAddressRules(deps.settings);
+  life.add("revocation lists", startListFetcher({ lists: stores.lists, rules, clock, log, metrics }));
   life.add("device upkeep", startDeviceUpkeep({ stores, clock, log }));
   const gateways = createDeviceGateways({ presence: cluster.presence, nodes: cluster.nodes, connect: deps.gateway });
 

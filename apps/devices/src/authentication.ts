@@ -5,10 +5,12 @@ import { claimedNames } from "./certificate-names.ts";
 import { openSession, sealSession, sessionMs } from "./device-session.ts";
 import type { Welcome } from "./foreign-certificates.ts";
 import { createIssuerCheck } from "./issuer-check.ts";
+import { listFault } from "./list-rules.ts";
 import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, SecretStore } from "./ports.ts";
 import { createRegistration } from "./registration.ts";
 import { createSecretAuthentication, judgeSecretRow, type SecretAuthentication } from "./secret-authentication.ts";
 import { goodSecrets } from "./secret-rules.ts";
+import { tenantOfServerName } from "./server-name.ts";
 import { type ConcludeDeps, createConclude, isRefused, type Verdict } from "./verdict.ts";
 
 export type AuthenticationOperations = Pick<
@@ -23,6 +25,8 @@ export interface AuthenticationDeps extends ConcludeDeps {
   readonly secrets: SecretStore;
   /** Asked about certificates that nobody has seen. */
   readonly welcome: Welcome;
+  /** Under which tenants have host names; see server-name.ts. */
+  readonly tenantHost?: string | undefined;
   readonly sealer: Sealer;
   readonly clock: Clock;
 }
@@ -36,15 +40,18 @@ export function createAuthenticationOperations(deps: AuthenticationDeps): Authen
   const conclude = createConclude(deps);
   const issuedByAuthority = createIssuerCheck();
 
-  async function judgeCertificate(der: Uint8Array): Promise<Judged> {
+  async function judgeCertificate(der: Uint8Array, serverName: string | undefined): Promise<Judged> {
     const read = readIdentity(der);
     if (!read.ok) return { verdict: { refused: read.reason } };
     const { fingerprintSha256: fingerprint, serial, commonName } = read.identity;
-    let credential = await credentials.findCertificate(fingerprint);
+    const tenantId = tenantOfServerName(serverName, deps.tenantHost);
+    const known = await credentials.findCertificates(fingerprint);
+    let credential = chooseRoute(known, tenantId);
     if (credential === undefined) {
-      const fault = await deps.welcome(der, read.identity);
-      if (fault !== undefined) return { verdict: { refused: fault }, fingerprint, device: claimedNames(der) };
-      credential = await credentials.findCertificate(fingerprint);
+      const fault = await deps.welcome(der, read.identity, tenantId);
+      if (fault !== undefined)
+        return { verdict: { refused: faultOfRoute(fault, known, tenantId) }, fingerprint, device: claimedNames(der) };
+      credential = chooseRoute(await credentials.findCertificates(fingerprint), tenantId);
       if (credential === undefined) return { verdict: { refused: "unknown" }, fingerprint, device: claimedNames(der) };
     }
     const { device } = credential;
@@ -60,9 +67,9 @@ export function createAuthenticationOperations(deps: AuthenticationDeps): Authen
     ...createSecretAuthentication(deps, conclude),
     ...createRegistration(deps, conclude),
 
-    async authenticateCertificate(caller, { certificateDer, origin }) {
+    async authenticateCertificate(caller, { certificateDer, serverName, origin }) {
       assertMay(caller, "devices.authenticateCertificate");
-      const { verdict, fingerprint, device } = await judgeCertificate(certificateDer);
+      const { verdict, fingerprint, device } = await judgeCertificate(certificateDer, serverName);
       return conclude("certificate", verdict, { origin, device: device && addressOf(device), facts: { fingerprint } });
     },
 
@@ -92,6 +99,22 @@ export function createAuthenticationOperations(deps: AuthenticationDeps): Authen
   };
 }
 
+/**
+ * A certificate may be known to several tenants, one of which the device must name then. Without a name it is the one on no route; a name that was said is
+ * obeyed also where there is one tenant alone.
+ */
+function chooseRoute(known: readonly CertificateCredential[], tenantId: string | undefined): CertificateCredential | undefined {
+  const plain = known.find(({ route }) => route === "");
+  if (tenantId === undefined) return plain;
+  return known.find(({ route }) => route === tenantId) ?? (plain?.device.tenantId === tenantId ? plain : undefined);
+}
+
+/** Nobody vouches for a certificate here that is known elsewhere: then the name is what is wrong. */
+function faultOfRoute(fault: string, known: readonly CertificateCredential[], tenantId: string | undefined): string {
+  if (fault !== "unknown" || known.length === 0) return fault;
+  return tenantId === undefined ? "tenant-not-named" : "another-tenant";
+}
+
 function judgeRow(credential: CertificateCredential, nowMs: number): Verdict {
   if (credential.status !== "active") return { refused: credential.status };
   if (credential.listed) return { refused: "revoked" };
@@ -100,7 +123,8 @@ function judgeRow(credential: CertificateCredential, nowMs: number): Verdict {
   if (nowMs > credential.notAfterMs) return { refused: "expired" };
   // An own authority that is retired issues no more; what it issued goes on working.
   if (credential.authorityKind !== "own" && credential.authorityStatus !== "active") return { refused: "authority-inactive" };
-  if (nowMs > (credential.listDueMs ?? Number.POSITIVE_INFINITY)) return { refused: "revocation-list-outdated" };
+  const fault = listFault(credential.listMode, credential.listDueMs, nowMs);
+  if (fault !== undefined) return { refused: fault };
   if (credential.deviceStatus !== "enabled") return { refused: "disabled" };
   return { device: credential.device, credentialId: `certificate:${credential.fingerprint}` };
 }
@@ -110,9 +134,8 @@ async function checkStored({ credentials, clock }: AuthenticationDeps, deviceId:
   const [, kind, id = ""] = /^(certificate|secret|token|key):([0-9a-f]{1,64})$/.exec(credentialId) ?? [];
   if (kind === undefined || !uuidPattern.test(deviceId)) return { refused: "malformed" };
   if (kind === "certificate") {
-    const credential = await credentials.findCertificate(id);
-    if (credential === undefined || credential.device.deviceId !== deviceId) return { refused: "unknown" };
-    return judgeRow(credential, clock.now());
+    const credential = (await credentials.findCertificates(id)).find(({ device }) => device.deviceId === deviceId);
+    return credential === undefined ? { refused: "unknown" } : judgeRow(credential, clock.now());
   }
   if (kind === "key") return judgeKey(await credentials.findKeysOf(deviceId), id);
   const credential = await credentials.findSecretOf(deviceId);

@@ -11,6 +11,11 @@ const words: Readonly<Record<string, string>> = {
   superseded: "The certificate was renewed, and its time beside the next one is over: give the device the next one.",
   "authority-inactive": "The authority that issued the certificate is not active.",
   "revocation-list-outdated": "The revocation list of the certificate's authority is too old to tell: give the authority a newer one.",
+  "revocation-list-missing":
+    "The certificate's authority needs a revocation list (crlMode is required), and none was given or fetched yet.",
+  "tenant-not-named":
+    "Several tenants may have the certificate's authority: the device must connect to the tenant's own host name and say it in the TLS handshake (SNI).",
+  "another-tenant": "The host name that the device connected to is another tenant's.",
   "issuer-expired": "The authority that issued the certificate is over, or not valid yet.",
   "odd-device-name": "The certificate's authority provisions no device of the name that the certificate has.",
   "name-taken": "The certificate's authority would provision a device whose name is taken.",

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomBytes, randomUUID, X509Certificate } from "node:crypto";
 import {
   type AuthorityMode,
   assertMay,
@@ -10,16 +10,20 @@ import {
   uuidPattern,
 } from "@mooring/contracts";
 import type { Clock } from "@mooring/kit";
-import { readAuthority, readIdentity, readRevocationList, verifyChain } from "@mooring/pki";
+import { readAuthority, readIdentity, readListPlaces, verifyChain } from "@mooring/pki";
 import { tenantOf } from "./input.ts";
+import { parseListMode, parseListUrl } from "./list-input.ts";
 import { toAuthority } from "./own-authorities.ts";
-import type { AuthorityRecord, AuthorityStore, ProductStore } from "./ports.ts";
+import type { AuthorityRecord, AuthorityStore, ProductStore, RevocationListStore } from "./ports.ts";
 import { parseTags } from "./tags.ts";
 
-export type ForeignAuthorityOperations = Pick<DeviceApi, "registerAuthority" | "proveAuthority" | "updateAuthority" | "putRevocationList">;
+export type ForeignAuthorityOperations = Pick<DeviceApi, "registerAuthority" | "proveAuthority" | "updateAuthority">;
 
 export interface ForeignAuthorityDeps {
   readonly authorities: AuthorityStore;
+  readonly lists: RevocationListStore;
+  /** Under which tenants have host names; see server-name.ts. */
+  readonly tenantHost?: string | undefined;
   readonly products: Pick<ProductStore, "find">;
   readonly clock: Clock;
 }
@@ -28,16 +32,9 @@ export interface ForeignAuthorityDeps {
 export const foreignAuthoritiesMax = 100;
 const modes = ["known", "register", "provision"] as const satisfies readonly AuthorityMode[];
 
-/** Authorities that tenants bring along: registered, proved, and obeyed in what they have revoked. */
+/** Authorities that tenants bring along: registered and proved. What they have revoked: revocation-lists.ts. */
 export function createForeignAuthorityOperations(deps: ForeignAuthorityDeps): ForeignAuthorityOperations {
   const { authorities, clock } = deps;
-
-  async function getForeign(tenantId: string, authorityId: unknown): Promise<AuthorityRecord> {
-    const known = typeof authorityId === "string" && uuidPattern.test(authorityId);
-    const record = known ? await authorities.find(tenantId, authorityId) : undefined;
-    if (record?.kind !== "foreign") throw noAuthority();
-    return record;
-  }
 
   async function parseTemplate(caller: Caller, template: ProvisioningTemplate): Promise<ProvisioningTemplate> {
     const { productKey, namePattern, tags } = template;
@@ -59,16 +56,18 @@ export function createForeignAuthorityOperations(deps: ForeignAuthorityDeps): Fo
       const record: AuthorityRecord = {
         ...{ id: randomUUID(), tenantId, kind: "foreign", status: "pending", issuingPem: request.certificatePem, mode, template },
         ...{ nonce: randomBytes(20).toString("hex"), issuerName: subjectNameSha256, createdAtMs: clock.now() },
+        list: { mode: parseListMode(request.crlMode ?? "auto"), url: request.crlUrl && parseListUrl(request.crlUrl), failures: 0 },
+        route: request.byServerName === true ? parseRoute(deps, tenantId) : "",
       };
       if ((await authorities.insertForeign(record, foreignAuthoritiesMax)) === "limit")
         throw new PlatformError("quotaExceeded", `a tenant registers at most ${foreignAuthoritiesMax} authorities`);
-      return toAuthority(record);
+      return toAuthority(record, deps);
     },
 
     async proveAuthority(caller, request) {
       assertMay(caller, "devices.proveAuthority");
       const tenantId = tenantOf(caller);
-      const record = await getForeign(tenantId, request.authorityId);
+      const record = await getForeign(authorities, tenantId, request.authorityId);
       if (record.status !== "pending") throw new PlatformError("failedPrecondition", `the authority is ${record.status} already`);
       const authority = readAuthority(record.issuingPem, clock.now());
       const der = readOneDer(request.certificatePem);
@@ -77,14 +76,16 @@ export function createForeignAuthorityOperations(deps: ForeignAuthorityDeps): Fo
       const read = readIdentity(der);
       if (!read.ok || read.identity.commonName !== record.nonce)
         throw invalidField("/certificatePem", `must have the common name ${record.nonce}`);
-      if ((await authorities.prove(record.id, authority.fingerprintSha256)) === "taken")
-        throw new PlatformError("alreadyExists", "the authority is registered already, here or with another tenant");
-      return toAuthority(await getForeign(tenantId, record.id));
+      // The authority's own word on where its list is: on what it has signed, or on itself.
+      const [place] = record.list?.url === undefined ? [der, derOf(record)].flatMap(readListPlaces) : [];
+      const proof = { fingerprint: authority.fingerprintSha256, nowMs: clock.now(), ...(place !== undefined && { crlUrl: place }) };
+      if ((await authorities.prove(record.id, proof)) === "taken") throw new PlatformError("alreadyExists", takenMessage(record));
+      return toAuthority(await getForeign(authorities, tenantId, record.id), deps);
     },
 
     async updateAuthority(caller, request) {
       assertMay(caller, "devices.updateAuthority");
-      const record = await getForeign(tenantOf(caller), request.authorityId);
+      const record = await getForeign(authorities, tenantOf(caller), request.authorityId);
       const { status } = request;
       if (status !== undefined && status !== "active" && status !== "inactive")
         throw invalidField("/status", "must be one of active, inactive");
@@ -93,20 +94,36 @@ export function createForeignAuthorityOperations(deps: ForeignAuthorityDeps): Fo
       const template = request.template === undefined ? undefined : await parseTemplate(caller, request.template);
       const mode = request.mode === undefined ? undefined : parseMode(request.mode);
       assertTemplate(mode ?? record.mode, template ?? record.template);
-      const patch = { ...(status && { status }), ...(mode && { mode }), ...(template && { template }) };
-      return toAuthority(await authorities.update(record.id, patch));
-    },
-
-    async putRevocationList(caller, request) {
-      assertMay(caller, "devices.putRevocationList");
-      const record = await getForeign(tenantOf(caller), request.authorityId);
-      const list = readRevocationList(request.listPem, record.issuingPem);
-      if (list.nextUpdateMs <= clock.now())
-        throw invalidField("/listPem", `is out of date: the next one was due at ${new Date(list.nextUpdateMs).toISOString()}`);
-      return toAuthority(await authorities.replaceList(record.id, list.nextUpdateMs, list.entries));
+      const { crlMode, crlUrl } = request;
+      const list = {
+        ...(crlMode !== undefined && { crlMode: parseListMode(crlMode) }),
+        ...(crlUrl !== undefined && { crlUrl: crlUrl === "" ? null : parseListUrl(crlUrl) }),
+      };
+      const fetch = (crlMode ?? crlUrl ?? status) !== undefined && { fetchAtMs: clock.now() };
+      const patch = { ...(status && { status }), ...(mode && { mode }), ...(template && { template }), ...list, ...fetch };
+      return toAuthority(await authorities.update(record.id, patch), deps);
     },
   };
 }
+
+export async function getForeign(authorities: AuthorityStore, tenantId: string, authorityId: unknown): Promise<AuthorityRecord> {
+  const known = typeof authorityId === "string" && uuidPattern.test(authorityId);
+  const record = known ? await authorities.find(tenantId, authorityId) : undefined;
+  if (record?.kind !== "foreign") throw noAuthority();
+  return record;
+}
+
+function parseRoute({ tenantHost }: Pick<ForeignAuthorityDeps, "tenantHost">, tenantId: string): string {
+  if (tenantHost !== undefined) return tenantId;
+  throw new PlatformError("failedPrecondition", "tenants have no host names here: the operator of the platform sets MOORING_TENANT_HOST");
+}
+
+const takenMessage = ({ route }: AuthorityRecord): string =>
+  route === ""
+    ? "the authority is registered already, here or with another tenant; registered with byServerName it may be several tenants'"
+    : "the authority is registered already, with byServerName as well";
+
+const derOf = ({ issuingPem }: AuthorityRecord): Buffer => new X509Certificate(issuingPem).raw;
 
 export const noAuthority = (): PlatformError => new PlatformError("notFound", "there is no such authority");
 

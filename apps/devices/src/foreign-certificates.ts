@@ -6,6 +6,7 @@ import { type CertificateIdentity, readAuthority, readCertificateTimes, readIden
 import { activeCertificatesMax, refuseOutcome } from "./certificates.ts";
 import { readOneDer } from "./foreign-authorities.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
+import { listFault } from "./list-rules.ts";
 import type { AuthorityRecord, AuthorityStore, CertificateStore, DeviceStore, NewArrival } from "./ports.ts";
 
 export interface ForeignCertificateDeps {
@@ -21,22 +22,34 @@ export const pendingMax = 10_000;
 /** Authorities of one name that are tried for a stranger. */
 const candidatesMax = 32;
 
-/** Why nothing was made, or undefined when something was: then the certificate is looked up like any other. */
-export type Welcome = (certificateDer: Uint8Array, identity: CertificateIdentity) => Promise<string | undefined>;
+/**
+ * Why nothing was made, or undefined when something was: then the certificate is looked up like any other. `tenantId`: what the device said in the TLS
+ * handshake; then only this tenant's authorities are asked.
+ */
+export type Welcome = (
+  certificateDer: Uint8Array,
+  identity: CertificateIdentity,
+  tenantId: string | undefined,
+) => Promise<string | undefined>;
 
 /** First connects: whether a registered authority vouches for the stranger, and what its tenant wants made of it. */
 export function createWelcome(deps: ForeignCertificateDeps): Welcome {
   const { authorities, certificates, clock, log } = deps;
-  return async (der, identity) => {
-    const candidates = await authorities.findByName(identity.issuerNameSha256, candidatesMax);
+  return async (der, identity, tenantId) => {
+    const candidates = await authorities.findByName(identity.issuerNameSha256, tenantId, candidatesMax);
     let reason = "unknown";
     for (const authority of candidates) {
+      if (tenantId === undefined && authority.route !== "") {
+        // Which of its tenants is meant would be a guess.
+        if (reason === "unknown") reason = "tenant-not-named";
+        continue;
+      }
       const fault = faultOf(der, authority, clock.now());
       if (fault !== undefined) {
         reason = fault;
         continue;
       }
-      if ((await authorities.findRevocation(authority.id, identity.serial)) !== undefined) return "revoked";
+      if ((await authorities.findRevocation(authority.id, identity.serial, authority.list?.mode === "off")) !== undefined) return "revoked";
       const arrival = createArrival(der, identity, authority, clock.now());
       if (arrival === undefined) return "odd-device-name";
       const outcome = await certificates.insertArrival(arrival);
@@ -54,7 +67,8 @@ export function createWelcome(deps: ForeignCertificateDeps): Welcome {
 
 /** What is wrong with a certificate as one of this authority's, now. */
 function faultOf(der: Uint8Array, authority: AuthorityRecord, nowMs: number): string | undefined {
-  if (authority.listDueMs !== undefined && authority.listDueMs < nowMs) return "revocation-list-outdated";
+  const fault = authority.list && listFault(authority.list.mode, authority.list.dueMs, nowMs);
+  if (fault !== undefined) return fault;
   let anchor: ReturnType<typeof readAuthority>["anchor"];
   try {
     anchor = readAuthority(authority.issuingPem, nowMs).anchor;
@@ -77,16 +91,18 @@ function createArrival(der: Uint8Array, identity: CertificateIdentity, authority
       ...{ tenantId, productKey: template.productKey, deviceName, deviceId: randomUUID() },
       ...{ status: "enabled", tags: template.tags ?? {}, createdAtMs: nowMs },
     },
-    certificate: toCertificate(der, identity, { authorityId: authority.id, status: authority.mode === "register" ? "pending" : "active" }),
+    certificate: toCertificate(der, identity, { ...placeOf(authority), status: authority.mode === "register" ? "pending" : "active" }),
     by: { principal: `authority:${authority.id}`, atMs: nowMs },
     ...{ pendingMax, activeMax: activeCertificatesMax },
   };
 }
 
+const placeOf = ({ id, route = "" }: AuthorityRecord) => ({ authorityId: id, route });
+
 function toCertificate(
   der: Uint8Array,
   identity: CertificateIdentity,
-  state: { readonly authorityId: string; readonly status: string },
+  state: { readonly authorityId: string; readonly route: string; readonly status: string },
 ): NewArrival["certificate"] {
   return {
     ...state,
@@ -119,9 +135,9 @@ export function createForeignCertificateOperations(deps: ForeignCertificateDeps)
           continue;
         }
         const { deviceId } = device;
-        const certificate = toCertificate(der, read.identity, { authorityId: authority.id, status: "active" });
+        const certificate = toCertificate(der, read.identity, { ...placeOf(authority), status: "active" });
         refuseOutcome(await certificates.insert({ ...certificate, deviceId }, { activeMax: activeCertificatesMax, nowMs: clock.now() }));
-        const { authorityId: _, pem: __, ...answer } = certificate;
+        const { authorityId: _, route: ___, pem: __, ...answer } = certificate;
         return answer;
       }
       throw invalidField("/certificatePem", fault);

@@ -1,5 +1,5 @@
 import { databaseSettings, openDatabase } from "@mooring/db";
-import { createMetrics, processSettings, runService, systemClock } from "@mooring/kit";
+import { createMetrics, processSettings, readAddressRules, runService, systemClock } from "@mooring/kit";
 import { keyEncryptionSettings, readKeyEncryptionKey } from "@mooring/pki";
 import { addressSettings, connectGrpc, internalChannelCredentials, loadInternalTls, rpcSettings, serveInternally } from "@mooring/rpc";
 import {
@@ -9,6 +9,7 @@ import {
   deviceSettings,
   startDeviceEventRelay,
   startDeviceUpkeep,
+  startListFetcher,
 } from "./index.ts";
 
 const { eventsAddress, thingModelAddress } = addressSettings;
@@ -36,9 +37,21 @@ await runService("devices", table, async (life, settings, log) => {
   life.add("thing-model client", models);
   const failures = createFailureBook({ store: stores.failures, clock: systemClock, log });
   life.add("failures", failures.start());
-  const statusUrl = settings.pkiUrl;
-  const devices = createDeviceService({ stores, models, keyEncryptionKey, failures, statusUrl, clock: systemClock, log, metrics });
+  const { pkiUrl: statusUrl, tenantHost } = settings;
+  const devices = createDeviceService({
+    stores,
+    models,
+    keyEncryptionKey,
+    failures,
+    statusUrl,
+    tenantHost,
+    clock: systemClock,
+    log,
+    metrics,
+  });
   life.add("upkeep", startDeviceUpkeep({ stores, clock: systemClock, log }));
+  const rules = readAddressRules(settings);
+  life.add("revocation lists", startListFetcher({ lists: stores.lists, rules, clock: systemClock, log, metrics }));
   const eventLog = connectGrpc("events", settings.eventsAddress, internalChannelCredentials(tls, "events"));
   life.add("events client", eventLog);
   const { events, changes } = stores;

@@ -1,13 +1,17 @@
 import { assertMay, type CertificateAuthority, type DeviceApi, PlatformError } from "@mooring/contracts";
+import type { Clock } from "@mooring/kit";
 import { type AuthorityDeps, createIssuingUnder, ensureTenantAuthority } from "./authority.ts";
 import { tenantOf } from "./input.ts";
+import { toListStatus } from "./list-rules.ts";
 import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "./ports.ts";
 import { authorityPlace } from "./secret-place.ts";
+import { serverNameOf } from "./server-name.ts";
 
 export type OwnAuthorityOperations = Pick<DeviceApi, "listAuthorities" | "rotateAuthority" | "takeRootKey">;
 
 export interface OwnAuthorityDeps extends AuthorityDeps {
   readonly authorities: AuthorityStore;
+  readonly tenantHost?: string | undefined;
 }
 
 const listedMax = 1_000;
@@ -29,7 +33,7 @@ export function createOwnAuthorityOperations(deps: OwnAuthorityDeps): OwnAuthori
       assertMay(caller, "devices.listAuthorities");
       const listed = await authorities.list(tenantOf(caller), listedMax);
       const seen = caller.role === "device" ? listed.filter(({ kind }) => kind === "own") : listed;
-      return { authorities: seen.map(toAuthority) };
+      return { authorities: seen.map((record) => toAuthority(record, deps)) };
     },
 
     async rotateAuthority(caller, { rootKeyPem }) {
@@ -41,7 +45,7 @@ export function createOwnAuthorityOperations(deps: OwnAuthorityDeps): OwnAuthori
       const next = before.sealedRoot === undefined ? { ...made, sealedRoot: undefined } : made;
       if (!(await authorities.replaceIssuing(before.id, next)))
         throw new PlatformError("failedPrecondition", "the authority was replaced by somebody else meanwhile");
-      return toAuthority(next);
+      return toAuthority(next, deps);
     },
 
     async takeRootKey(caller) {
@@ -62,9 +66,14 @@ function renamePointer(error: unknown): never {
   throw new PlatformError("invalidArgument", `/rootKeyPem: ${message}`, { issues: [{ pointer: "/rootKeyPem", message }] });
 }
 
+interface View {
+  readonly clock: Clock;
+  readonly tenantHost?: string | undefined;
+}
+
 /** What callers see of an authority. */
-export function toAuthority(record: AuthorityRecord): CertificateAuthority {
-  const { id, kind, status, issuingPem, rootPem, sealedRoot, mode, template, nonce, listDueMs, createdAtMs } = record;
+export function toAuthority(record: AuthorityRecord, { clock, tenantHost }: View): CertificateAuthority {
+  const { id, kind, status, issuingPem, rootPem, sealedRoot, mode, template, nonce, list, route = "", createdAtMs } = record;
   return {
     authorityId: id,
     kind,
@@ -75,7 +84,10 @@ export function toAuthority(record: AuthorityRecord): CertificateAuthority {
     mode,
     ...(template === undefined ? {} : { template }),
     ...(nonce === undefined ? {} : { nonce }),
-    ...(listDueMs === undefined ? {} : { listDueMs }),
+    ...(list?.dueMs === undefined ? {} : { listDueMs: list.dueMs }),
+    ...(list === undefined ? {} : { revocationList: toListStatus(list, clock.now()) }),
+    byServerName: route !== "",
+    ...(kind === "own" || tenantHost === undefined ? {} : { serverName: serverNameOf(record.tenantId, tenantHost) }),
     createdAtMs,
   };
 }

@@ -15,10 +15,14 @@ import type {
   ProductSecrecy,
   ProvisioningTemplate,
   Registration,
+  RevocationListMode,
   ThingModelApi,
   ThingModelPin,
   ValidationMode,
 } from "@mooring/contracts";
+
+import type { ForeignRevocationList } from "@mooring/pki";
+import type { ListKnowledge } from "./list-rules.ts";
 
 /** Whether a model exists for a tenant is thing-model's to say; asked with the original caller. */
 export type ModelDirectory = Pick<ThingModelApi, "get">;
@@ -102,7 +106,10 @@ export interface AuthorityRecord {
   readonly template?: ProvisioningTemplate | undefined;
   readonly nonce?: string | undefined;
   readonly issuerName?: string | undefined;
-  readonly listDueMs?: number | undefined;
+  /** Of a foreign one: empty, or the tenant's id when its devices name the tenant in the TLS handshake. */
+  readonly route?: string;
+  /** Of a foreign one. */
+  readonly list?: ListKnowledge | undefined;
   readonly createdAtMs: number;
 }
 
@@ -117,6 +124,10 @@ export interface AuthorityPatch {
   readonly status?: string;
   readonly mode?: AuthorityMode;
   readonly template?: ProvisioningTemplate;
+  readonly crlMode?: RevocationListMode;
+  /** Null for none. */
+  readonly crlUrl?: string | null;
+  readonly fetchAtMs?: number;
 }
 
 export interface RevokedSerial extends Revocation {
@@ -137,27 +148,51 @@ export interface AuthorityStore {
   list(tenantId: string, limit: number): Promise<readonly AuthorityRecord[]>;
   /** `limit` when the tenant has `max` of them. */
   insertForeign(authority: AuthorityRecord, max: number): Promise<"inserted" | "limit">;
-  /** `taken` when another has proved an authority with this fingerprint. */
-  prove(authorityId: string, fingerprint: string): Promise<"proved" | "taken">;
+  /** `taken` when another has proved an authority with this fingerprint on the same route. With a URL, its list is fetched from there from now on. */
+  prove(
+    authorityId: string,
+    proof: { readonly fingerprint: string; readonly crlUrl?: string; readonly nowMs: number },
+  ): Promise<"proved" | "taken">;
   /** Committed with the changes that make gateways look at its devices again. */
   update(authorityId: string, patch: AuthorityPatch): Promise<AuthorityRecord>;
-  /** Active ones that carry this name and make devices known; at most `limit`. */
-  findByName(issuerName: string, limit: number): Promise<readonly AuthorityRecord[]>;
+  /**
+   * Active ones that carry this name and make devices known, at most `limit`: the tenant's, or without one those of all tenants, those on a route last.
+   */
+  findByName(issuerName: string, tenantId: string | undefined, limit: number): Promise<readonly AuthorityRecord[]>;
   /** What is on the authority's list and not over, at most `limit`. */
   revocations(authorityId: string, nowMs: number, limit: number): Promise<readonly RevokedSerial[]>;
-  findRevocation(authorityId: string, serial: string): Promise<RevokedSerial | undefined>;
+  /** With `ownOnly`, not what the authority's own list says. */
+  findRevocation(authorityId: string, serial: string, ownOnly?: boolean): Promise<RevokedSerial | undefined>;
   hasCertificate(authorityId: string, serial: string): Promise<boolean>;
   /** Forgets what was revoked and has ended since: its end refuses it now (RFC 5280 §3.3). Answers how many. */
   removeEndedRevocations(endedBeforeMs: number): Promise<number>;
   /** Each list has the number after the one before. */
   nextListNumber(authorityId: string): Promise<bigint>;
-  /** What the authority says itself replaces what it said before; what was revoked here stays. Committed with the changes. */
-  replaceList(authorityId: string, listDueMs: number, entries: readonly RevokedSerial[]): Promise<AuthorityRecord>;
+}
+
+/** The lists of foreign authorities. */
+export interface RevocationListStore {
+  /** Those whose list is to be fetched now, `limit` at most; to be fetched again `leaseMs` later unless something else is said until then. */
+  claimDue(nowMs: number, leaseMs: number, limit: number): Promise<readonly AuthorityRecord[]>;
+  /**
+   * What the authority says replaces what it said before; what was revoked here stays. Committed with the changes that make gateways look at its devices
+   * again. `older` says why the list may not take the place of the one there is. `fetchAtMs` of one that was fetched.
+   */
+  replace(
+    authorityId: string,
+    list: ForeignRevocationList,
+    at: { readonly nowMs: number; readonly fetchAtMs: number | undefined },
+  ): Promise<{ readonly record: AuthorityRecord; readonly older?: undefined } | { readonly older: string }>;
+  fail(authorityId: string, failure: { readonly error: string; readonly atMs: number; readonly fetchAtMs: number }): Promise<void>;
+  /** Makes gateways look at the devices of authorities again whose list has become too old. Answers how many there were, `limit` at most. */
+  tellOverdue(nowMs: number, limit: number): Promise<number>;
 }
 
 export interface NewCertificate extends Certificate {
   readonly deviceId: string;
   readonly authorityId: string;
+  /** Of its authority. */
+  readonly route?: string;
   readonly pem: string;
 }
 
@@ -211,7 +246,7 @@ export interface CertificateCredential {
   readonly serial: string;
   readonly status: string;
   readonly supersedeAtMs: number | undefined;
-  /** It is on its authority's list. */
+  /** It was revoked here, or its authority's list says so and is obeyed. */
   readonly listed: boolean;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -219,6 +254,8 @@ export interface CertificateCredential {
   readonly authorityTenantId: string;
   readonly authorityKind: string;
   readonly authorityStatus: string;
+  readonly route: string;
+  readonly listMode: RevocationListMode;
   readonly listDueMs: number | undefined;
   readonly issuingPem: string;
 }
@@ -262,7 +299,8 @@ export interface KeyCredential {
 
 /** The reads behind every sign-on: one statement each. */
 export interface CredentialStore {
-  findCertificate(fingerprint: string): Promise<CertificateCredential | undefined>;
+  /** One for each route that the certificate is on. */
+  findCertificates(fingerprint: string): Promise<readonly CertificateCredential[]>;
   findSecret(address: DeviceAddress): Promise<SecretCredential | undefined>;
   findSecretOf(deviceId: string): Promise<SecretCredential | undefined>;
   findKeys(address: DeviceAddress): Promise<KeyCredential | undefined>;
@@ -383,6 +421,7 @@ export interface DeviceStores {
   readonly devices: DeviceStore;
   readonly certificates: CertificateStore;
   readonly authorities: AuthorityStore;
+  readonly lists: RevocationListStore;
   readonly credentials: CredentialStore;
   readonly secrets: SecretStore;
   readonly publicKeys: PublicKeyStore;

@@ -13,6 +13,7 @@ import { createOwnAuthorityOperations } from "./own-authorities.ts";
 import type { DeviceStores, ModelDirectory } from "./ports.ts";
 import { createProductOperations } from "./products.ts";
 import { createPublicKeyOperations } from "./public-keys.ts";
+import { createRevocationListOperations } from "./revocation-lists.ts";
 import { createRevocationStatusOperations } from "./revocation-status.ts";
 import { createSecretOperations } from "./secrets.ts";
 
@@ -25,6 +26,8 @@ export interface DeviceServiceDeps {
   readonly failures: FailureBook;
   /** Where the REST API is reached from outside, such as `http://pki.example.com:8080`; see certificates.ts. */
   readonly statusUrl?: string | undefined;
+  /** Under which tenants have host names; see server-name.ts. */
+  readonly tenantHost?: string | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -33,21 +36,24 @@ export interface DeviceServiceDeps {
 /** Products, devices and their credentials: who exists and how it proves it. Throws invalidArgument for a key of the wrong size. */
 export function createDeviceService(deps: DeviceServiceDeps): DeviceApi {
   const { stores, models, failures, clock, log, metrics } = deps;
-  const { products, devices, certificates, authorities, credentials, secrets, publicKeys } = stores;
+  const { products, devices, certificates, authorities, lists, credentials, secrets, publicKeys } = stores;
+  const { tenantHost } = deps;
   const sealer = createSealer([deps.keyEncryptionKey]);
   const issued = { devices, certificates, authorities };
   const welcome = createWelcome({ ...issued, clock, log });
+  const foreign = { authorities, lists, products, tenantHost, clock };
   return {
     ...createProductOperations({ products, models, clock }),
     ...createDeviceOperations({ products, devices, clock }),
     ...createCertificateOperations({ ...issued, products, sealer, clock, statusUrl: deps.statusUrl }),
     ...createForeignCertificateOperations({ ...issued, clock, log }),
-    ...createOwnAuthorityOperations({ authorities, sealer, clock }),
-    ...createForeignAuthorityOperations({ authorities, products, clock }),
+    ...createOwnAuthorityOperations({ authorities, sealer, tenantHost, clock }),
+    ...createForeignAuthorityOperations(foreign),
+    ...createRevocationListOperations(foreign),
     ...createRevocationStatusOperations({ authorities, sealer, clock }),
     ...createSecretOperations({ products, devices, secrets, sealer, clock }),
     ...createPublicKeyOperations({ devices, publicKeys, clock }),
-    ...createAuthenticationOperations({ credentials, secrets, welcome, sealer, failures, clock, log, metrics }),
+    ...createAuthenticationOperations({ credentials, secrets, welcome, tenantHost, sealer, failures, clock, log, metrics }),
     ...createFailureOperations({ devices, store: stores.failures, book: failures, clock }),
     ...createChangeFeed({ changes: stores.changes, clock: monotonicClock }),
   };

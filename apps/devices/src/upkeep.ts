@@ -12,14 +12,14 @@ const endEveryMs = 1_000;
 const endsMax = 200;
 
 export interface UpkeepDeps {
-  readonly stores: Pick<DeviceStores, "authorities" | "changes" | "certificates">;
+  readonly stores: Pick<DeviceStores, "authorities" | "lists" | "changes" | "certificates">;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** What time alone changes: the feed is kept from growing without end, certificates come to theirs. Any number of processes may run it. */
 export function startUpkeep({ stores, clock, log }: UpkeepDeps): Running {
-  const { authorities, changes, certificates } = stores;
+  const { authorities, lists, changes, certificates } = stores;
   let removedAtMs = Number.NEGATIVE_INFINITY;
   const step = async (signal: AbortSignal): Promise<void> => {
     if (performance.now() - removedAtMs >= removeEveryMs) {
@@ -31,8 +31,10 @@ export function startUpkeep({ stores, clock, log }: UpkeepDeps): Running {
     }
     const superseded = await certificates.supersedeDue(clock.now(), endsMax);
     const noticed = await certificates.noticeEnds(clock.now(), endsMax);
+    const overdue = await lists.tellOverdue(clock.now(), endsMax);
+    if (overdue > 0) log.warn({ overdue }, "revocation lists of registered authorities have become too old");
     if (superseded > 0 || noticed > 0) log.debug({ superseded, noticed }, "certificates came to their end, or near it");
-    if (superseded < endsMax && noticed < endsMax) await pause(endEveryMs, signal);
+    if (superseded < endsMax && noticed < endsMax && overdue < endsMax) await pause(endEveryMs, signal);
   };
   return startLoop(step, { retryMs: 5_000, onError: (error) => log.warn({ err: error }, "upkeep of devices failed; trying again") });
 }

@@ -177,7 +177,7 @@ export class TestDevices {
 
   async listAuthorities() {
     this.#up();
-    const own = { authorityId: "a", kind: "own", status: "active", hasRootKey: true, mode: "known", createdAtMs: 0 };
+    const own = { authorityId: "a", kind: "own", status: "active", hasRootKey: true, mode: "known", byServerName: false, createdAtMs: 0 };
     return { authorities: [{ ...own, certificatePem: this.authorityPem, rootPem: this.authorityPem }] };
   }
 

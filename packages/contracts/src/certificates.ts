@@ -34,6 +34,44 @@ export interface RenewedCertificate extends IssuedCertificate {
 /** What is done with a device of a registered authority's that is not known: refused, kept until somebody approves it, or made at once. */
 export type AuthorityMode = "known" | "register" | "provision";
 
+/**
+ * What a registered authority's revocation list decides. off: nothing. soft: what is on it is refused; one that is missing or too old refuses nobody.
+ * required: without one that is current, all devices of that authority, and of no other, are refused. auto: soft until there is a first one, required
+ * from then on.
+ */
+export type RevocationListMode = "auto" | "off" | "soft" | "required";
+
+/** What is known of the revocation list of a registered authority. */
+export interface RevocationListStatus {
+  readonly mode: string;
+  /** `none`: there was none so far; `current`; `outdated`: the next one is due. */
+  readonly state: string;
+  /** Where it is fetched from; without it lists are given by hand. */
+  readonly url?: string;
+  /** Decimal. */
+  readonly number?: string;
+  readonly thisUpdateMs?: number;
+  readonly nextUpdateMs?: number;
+  /** When it was given or fetched last. */
+  readonly learnedAtMs?: number;
+  /** When it is fetched next. */
+  readonly nextFetchMs?: number;
+  /** Why the last attempt to fetch it failed; absent after one that did not. */
+  readonly error?: string;
+  readonly errorAtMs?: number;
+}
+
+/** Of the registration of an authority, and of its changes. */
+export interface RevocationListOptions {
+  /** Default `auto`. */
+  readonly crlMode?: string;
+  /**
+   * http or https. Without it the place that the certificate names which proves the authority, if it names one. On a change: fetched from there at once,
+   * also when it is the same; empty for no more.
+   */
+  readonly crlUrl?: string;
+}
+
 /** What a device made on first connect is like. */
 export interface ProvisioningTemplate {
   readonly productKey: string;
@@ -57,8 +95,14 @@ export interface CertificateAuthority {
   readonly template?: ProvisioningTemplate;
   /** Of a pending one: the common name of the certificate that proves its possession. */
   readonly nonce?: string;
-  /** Of a foreign one whose revocation list was given: when the next one is due. Its devices are refused from then on. */
+  /** Of a foreign one whose revocation list is known: when the next one is due. */
   readonly listDueMs?: number;
+  /** Of a foreign one. */
+  readonly revocationList?: RevocationListStatus;
+  /** Its devices are known by the tenant's name alone, which they say in the TLS handshake (SNI, RFC 6066 §3). */
+  readonly byServerName: boolean;
+  /** That name, of a foreign one and where the platform has such names. */
+  readonly serverName?: string;
   readonly createdAtMs: number;
 }
 
@@ -90,19 +134,41 @@ export interface CertificateApi {
   rotateAuthority(caller: Caller, request: { readonly rootKeyPem?: string }): Promise<CertificateAuthority>;
   /** Gives the root's private key out, once, and keeps it no longer. `failedPrecondition` when it is not here. */
   takeRootKey(caller: Caller, request: Record<never, never>): Promise<{ readonly rootKeyPem: string; readonly rootPem: string }>;
-  /** Registers an authority of the tenant's own; it is pending until `proveAuthority`. */
+  /**
+   * Registers an authority of the tenant's own; it is pending until `proveAuthority`. With `byServerName` other tenants may have it too, and its devices
+   * must say the tenant's name in the TLS handshake; `failedPrecondition` where the platform has no such names.
+   */
   registerAuthority(
     caller: Caller,
-    request: { readonly certificatePem: string; readonly mode?: string; readonly template?: ProvisioningTemplate },
+    request: RevocationListOptions & {
+      readonly certificatePem: string;
+      readonly mode?: string;
+      readonly template?: ProvisioningTemplate;
+      readonly byServerName?: boolean;
+    },
   ): Promise<CertificateAuthority>;
-  /** `certificatePem` is signed by the authority and its common name is the nonce. `alreadyExists` when another tenant has proved it first. */
+  /**
+   * `certificatePem` is signed by the authority and its common name is the nonce. `alreadyExists` when another tenant has proved it first, unless it is
+   * registered `byServerName`.
+   */
   proveAuthority(caller: Caller, request: { readonly authorityId: string; readonly certificatePem: string }): Promise<CertificateAuthority>;
   updateAuthority(
     caller: Caller,
-    request: { readonly authorityId: string; readonly status?: string; readonly mode?: string; readonly template?: ProvisioningTemplate },
+    request: RevocationListOptions & {
+      readonly authorityId: string;
+      readonly status?: string;
+      readonly mode?: string;
+      readonly template?: ProvisioningTemplate;
+    },
   ): Promise<CertificateAuthority>;
-  /** Replaces the list of what a registered authority has revoked. From then on a new one must be given before it is due. */
-  putRevocationList(caller: Caller, request: { readonly authorityId: string; readonly listPem: string }): Promise<CertificateAuthority>;
+  /**
+   * Replaces the list of what a registered authority has revoked, by one in PEM or in DER (`list`). `failedPrecondition` for one that is older than the
+   * one there is (its number may not go back, nor the time it was made), and where lists are `off`.
+   */
+  putRevocationList(
+    caller: Caller,
+    request: { readonly authorityId: string; readonly listPem?: string; readonly list?: Uint8Array },
+  ): Promise<CertificateAuthority>;
   /** The revocation list of an own authority in DER, for everybody. */
   getRevocationList(caller: Caller, request: { readonly authorityId: string }): Promise<{ readonly list: Uint8Array }>;
   /** Answers an OCSP request about certificates of an own authority's; bytes that are none are answered as RFC 6960 has it. */

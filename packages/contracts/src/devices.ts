@@ -162,10 +162,13 @@ export interface DeviceApi extends CertificateApi {
   addPublicKey(caller: Caller, request: DeviceAddress & { readonly publicKeyPem: string }): Promise<DevicePublicKey>;
   listPublicKeys(caller: Caller, request: DeviceAddress): Promise<{ readonly keys: readonly DevicePublicKey[] }>;
   deletePublicKey(caller: Caller, request: DeviceAddress & { readonly keyId: string }): Promise<Record<never, never>>;
-  /** `unauthenticated` with one and the same message whatever is wrong; the reason is in the log, the metrics and the device's failures. */
+  /**
+   * `unauthenticated` with one and the same message whatever is wrong; the reason is in the log, the metrics and the device's failures. `serverName`: what
+   * the peer said in the TLS handshake (SNI); where it names a tenant, the device must be of that tenant.
+   */
   authenticateCertificate(
     caller: Caller,
-    request: { readonly certificateDer: Uint8Array; readonly origin?: SignOnOrigin },
+    request: { readonly certificateDer: Uint8Array; readonly serverName?: string; readonly origin?: SignOnOrigin },
   ): Promise<DeviceIdentity>;
   /** HMAC sign-on: `signature` is hex over `content` or one of the others, made with the device's secret. */
   authenticateSecret(caller: Caller, request: SecretProof & { readonly origin?: SignOnOrigin }): Promise<DeviceIdentity>;

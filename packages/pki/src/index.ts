@@ -34,7 +34,7 @@ export { keyEncryptionSettings, readKeyEncryptionKey } from "./key-encryption-ke
 export { type DeviceKeyPair, issueDeviceKeyPair } from "./key-pair.ts";
 export type { GeneratedKeyType } from "./keys.ts";
 export { createPkcs12, type Pkcs12Content } from "./pkcs12.ts";
-export { type ForeignRevocationList, readRevocationList, revocationListBytesMax } from "./read-revocation-list.ts";
+export { type ForeignRevocationList, readFetchedList, readRevocationList, revocationListBytesMax } from "./read-revocation-list.ts";
 export {
   createRevocationList,
   type RevocationListRequest,
@@ -42,6 +42,7 @@ export {
   type RevokedEntry,
   revocationEntriesMax,
 } from "./revocation-list.ts";
+export { readListPlaces } from "./revocation-list-places.ts";
 export { createSealer, type Sealer, sealKeyBytes, secretBytesMax } from "./seal.ts";
 export { parseSerial } from "./serial.ts";
 export { createServerCertificate, type ServerCertificate, type ServerCertificateRequest } from "./server-certificate.ts";

@@ -1,4 +1,5 @@
 // Revocation lists of other authorities (RFC 5280 §5), read as strictly as they are obeyed.
+import { createHash } from "node:crypto";
 import { invalidField } from "@mooring/contracts";
 import { keyUsageBit, readKeyUsage } from "./certificate-extensions.ts";
 import { extensionOid } from "./certificate-fields.ts";
@@ -21,6 +22,10 @@ import { type RevocationReason, reasonCode, revocationEntriesMax } from "./revoc
 import { readCertificatePem } from "./signer.ts";
 
 export interface ForeignRevocationList {
+  /** Lowercase hex SHA-256 of the DER. */
+  readonly digestSha256: string;
+  /** RFC 5280 §5.2.3. Old authorities give none. */
+  readonly number: bigint | undefined;
   readonly thisUpdateMs: number;
   /** RFC 5280 §5.1.2.5: every list has one. */
   readonly nextUpdateMs: number;
@@ -37,17 +42,32 @@ const reasonNames: ReadonlyMap<number, RevocationReason> = new Map(
 );
 
 /**
- * The one list in PEM (`X509 CRL`), signed by the authority of this certificate. Throws invalidArgument at `pointer`: damaged, another's, wrongly
+ * One list, in PEM (`X509 CRL`) or DER, signed by the authority of this certificate. Throws invalidArgument at `pointer`: damaged, another's, wrongly
  * signed, weakly signed, without a next update, partial (a critical extension), or too long.
  */
-export function readRevocationList(listPem: string, authorityPem: string, pointer = "/listPem"): ForeignRevocationList {
-  const [block, ...rest] = parsePem(listPem, revocationListBytesMax, pointer);
-  if (block === undefined || rest.length > 0 || !/^(X509 )?CRL$/.test(block.label)) throw invalidField(pointer, "must be one X509 CRL");
+export function readRevocationList(list: string | Uint8Array, authorityPem: string, pointer = "/listPem"): ForeignRevocationList {
   try {
-    return readList(block.der, authorityPem, pointer);
+    return readList(typeof list === "string" ? readPemList(list, pointer) : checkSize(list, pointer), authorityPem, pointer);
   } catch (error) {
     throw error instanceof DerError ? invalidField(pointer, "is not a well-formed revocation list") : error;
   }
+}
+
+/** What a place on the web answers: some give PEM. */
+export function readFetchedList(bytes: Uint8Array, authorityPem: string, pointer: string): ForeignRevocationList {
+  const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 64)).toString("latin1");
+  return readRevocationList(/^\s*-----BEGIN/.test(head) ? Buffer.from(bytes).toString("latin1") : bytes, authorityPem, pointer);
+}
+
+function readPemList(listPem: string, pointer: string): Uint8Array {
+  const [block, ...rest] = parsePem(listPem, revocationListBytesMax, pointer);
+  if (block === undefined || rest.length > 0 || !/^(X509 )?CRL$/.test(block.label)) throw invalidField(pointer, "must be one X509 CRL");
+  return block.der;
+}
+
+function checkSize(list: Uint8Array, pointer: string): Uint8Array {
+  if (list.length > revocationListBytesMax) throw invalidField(pointer, `is longer than ${revocationListBytesMax} bytes`);
+  return list;
 }
 
 function readList(bytes: Uint8Array, authorityPem: string, pointer: string): ForeignRevocationList {
@@ -71,8 +91,20 @@ function readList(bytes: Uint8Array, authorityPem: string, pointer: string): For
   if (nextTag() !== derTag.utcTime && nextTag() !== derTag.generalizedTime) throw invalidField(pointer, "says no next update");
   const nextUpdateMs = readTime(parts.shift());
   const revoked = nextTag() === derTag.sequence ? readChildren(parts.shift() as DerElement, revocationEntriesMax) : [];
-  readExtensions(nextTag() === 0xa0 ? readChildren(parts[0] as DerElement)[0] : undefined, pointer, understood);
-  return { thisUpdateMs, nextUpdateMs, entries: revoked.map((entry) => readEntry(entry, pointer)) };
+  const values = readExtensions(nextTag() === 0xa0 ? readChildren(parts[0] as DerElement)[0] : undefined, pointer, understood);
+  return {
+    digestSha256: createHash("sha256").update(bytes).digest("hex"),
+    number: readNumber(values.get(extensionOid.crlNumber)),
+    ...{ thisUpdateMs, nextUpdateMs, entries: revoked.map((entry) => readEntry(entry, pointer)) },
+  };
+}
+
+/** At most 20 octets, and not negative [RFC 5280 §5.2.3]. */
+function readNumber(value: Uint8Array | undefined): bigint | undefined {
+  if (value === undefined) return undefined;
+  const octets = readIntegerOctets(readDer(value, derTag.integer));
+  if ((octets[0] ?? 0) >= 0x80 || octets.length > 20) throw new DerError("number of the list negative or too long");
+  return BigInt(`0x${Buffer.from(octets).toString("hex")}`);
 }
 
 function readEntry(entry: DerElement, pointer: string) {

@@ -74,6 +74,9 @@ export const extensions = {
       "551d25",
       tlv(0x30, ...which.map((one) => oidOf(one === "any" ? "551d2500" : one === "client" ? "2b06010505070302" : "2b06010505070301"))),
     ),
+  /** Where the list of the certificate's authority is: one place, with a full name. */
+  listPlace: (uri: string): Buffer =>
+    extensionOf("551d1f", tlv(0x30, tlv(0x30, tlv(0xa0, tlv(0xa0, tlv(0x86, Buffer.from(uri, "latin1"))))))),
   unknown: (critical: boolean): Buffer => extensionOf("2a0304", Buffer.of(5, 0), critical),
 } as const;
 
@@ -135,12 +138,18 @@ export function makeAuthority(commonName: string, choices: CertificateChoices = 
 export interface ListChoices {
   readonly serials: readonly string[];
   readonly nextUpdateMs?: number;
+  /** Two seconds ago unless said otherwise. */
+  readonly thisUpdateMs?: number;
+  /** 1 to 127 (RFC 5280 §5.2.3); none unless said. */
+  readonly number?: number;
   /** Whole Extension elements. */
   readonly extensions?: readonly Buffer[];
 }
 
 /** A version 2 revocation list in PEM. */
-export function makeRevocationList(authority: MadeParty, { serials, nextUpdateMs, extensions: more = [] }: ListChoices): string {
+export function makeRevocationList(authority: MadeParty, choices: ListChoices): string {
+  const { serials, nextUpdateMs, thisUpdateMs, number, extensions: others = [] } = choices;
+  const more = number === undefined ? others : [extensionOf("551d14", Buffer.of(2, 1, number)), ...others];
   const algorithm = Buffer.from(algorithms["ec-sha256"] ?? "", "hex");
   const revoked = serials.map((serial) => {
     const octets = Buffer.from(serial, "hex");
@@ -151,7 +160,7 @@ export function makeRevocationList(authority: MadeParty, { serials, nextUpdateMs
     Buffer.of(2, 1, 1),
     algorithm,
     authority.name,
-    timeOf(Date.now() - 2_000),
+    timeOf(thisUpdateMs ?? Date.now() - 2_000),
     timeOf(nextUpdateMs ?? Date.now() + dayMs),
     ...(revoked.length === 0 ? [] : [tlv(0x30, ...revoked)]),
     ...(more.length === 0 ? [] : [tlv(0xa0, tlv(0x30, ...more))]),

@@ -13,6 +13,7 @@ import { historyRoutes } from "./history.ts";
 import { exportRoutes } from "./history-export.ts";
 import { pkiRoutes } from "./pki.ts";
 import { productRoutes } from "./products.ts";
+import { revocationListRoutes } from "./revocation-lists.ts";
 import { secretRoutes } from "./secrets.ts";
 import { selfRoutes } from "./self.ts";
 import { sessionRoutes } from "./sessions.ts";
@@ -41,6 +42,7 @@ export function registerRoutes(app: Routes, deps: RouteDeps): void {
   secretRoutes(app, deps);
   certificateLifeRoutes(app, deps);
   authorityRoutes(app, deps);
+  revocationListRoutes(app, deps);
   pkiRoutes(app, deps);
   shadowRoutes(app, deps);
   shadowHistoryRoutes(app, deps);

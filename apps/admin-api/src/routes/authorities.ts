@@ -1,9 +1,9 @@
-import type { CertificateAuthority } from "@mooring/contracts";
+import type { CertificateAuthority, RevocationListStatus } from "@mooring/contracts";
 import { z } from "zod";
 import type { Routes, Services } from "../route.ts";
 import { noQuery, productKey, tagsOf, time, toTime, uuid } from "./schemas.ts";
 
-const pem = z.string("must be a text in PEM").max(1_000_000, "must have at most 1000000 characters");
+export const pem = z.string("must be a text in PEM").max(1_000_000, "must have at most 1000000 characters");
 const mode = z
   .enum(["known", "register", "provision"])
   .describe("Devices that are not known are refused, or registered and kept until somebody approves their certificate, or made at once.");
@@ -16,8 +16,23 @@ const template = z.strictObject({
     .describe("The device's name, with {cn} and {serial} of its certificate; {cn} when absent."),
   tags: tagsOf(64).exactOptional(),
 });
-const authorityPath = z.strictObject({ authorityId: uuid });
-const authorityAnswer = z.object({
+const crlOptions = {
+  crlMode: z
+    .enum(["auto", "off", "soft", "required"])
+    .describe(
+      "What its revocation list decides. off: nothing. soft: what is on it is refused, and a list that is missing or too old refuses nobody. required: without a current list all devices of this authority are refused. auto, the default: soft until there is a first list, required from then on.",
+    )
+    .exactOptional(),
+  crlUrl: z
+    .string()
+    .max(2_048, "must have at most 2048 characters")
+    .describe(
+      "Where the list is fetched from, http or https; without it the place that the proving certificate names. On a change it is fetched at once; empty for no more.",
+    )
+    .exactOptional(),
+};
+export const authorityPath = z.strictObject({ authorityId: uuid });
+export const authorityAnswer = z.object({
   authorityId: z.string(),
   kind: z.string().describe("own: made by the platform; foreign: registered."),
   status: z.string().describe("own: active or retired; foreign: pending, active or inactive."),
@@ -29,7 +44,24 @@ const authorityAnswer = z.object({
     .object({ productKey: z.string(), namePattern: z.string().optional(), tags: z.record(z.string(), z.string()).optional() })
     .optional(),
   nonce: z.string().optional().describe("The common name of the certificate that proves possession of a pending authority."),
-  listDue: time.optional().describe("When the next revocation list must be given; from then on the authority's devices are refused."),
+  listDue: time.optional().describe("When the next revocation list is due; see revocationList."),
+  revocationList: z
+    .object({
+      mode: z.string().describe("auto, off, soft or required."),
+      state: z.string().describe("none: there was none so far; current; outdated: the next one is due."),
+      url: z.string().optional(),
+      number: z.string().optional().describe("Decimal."),
+      thisUpdate: time.optional(),
+      nextUpdate: time.optional(),
+      learnedAt: time.optional().describe("When it was given or fetched last."),
+      nextFetch: time.optional(),
+      error: z.string().optional().describe("Why the last attempt to fetch it failed."),
+      errorAt: time.optional(),
+    })
+    .optional()
+    .describe("Of a registered authority."),
+  byServerName: z.boolean().describe("Its devices say the tenant's host name in the TLS handshake (SNI)."),
+  serverName: z.string().optional().describe("The tenant's host name, where the platform has one for each."),
   createdAt: time,
 });
 const tags = ["authorities"];
@@ -46,24 +78,33 @@ export function authorityRoutes(app: Routes, { devices }: Services): void {
         response: { 200: z.object({ authorities: z.array(authorityAnswer) }) },
       },
     },
-    async (request) => ({ authorities: (await devices.listAuthorities(request.caller, {})).authorities.map(toAnswer) }),
+    async (request) => ({ authorities: (await devices.listAuthorities(request.caller, {})).authorities.map(toAuthorityAnswer) }),
   );
   app.post(
     "/v1/authorities",
     {
-      config: { operation: "devices.registerAuthority", problems: ["quotaExceeded"] },
+      config: { operation: "devices.registerAuthority", problems: ["quotaExceeded", "failedPrecondition"] },
       schema: {
         tags,
         summary: "Registers an authority of one's own; it is pending until its possession is proved",
         querystring: noQuery,
-        body: z.strictObject({ certificatePem: pem, mode: mode.exactOptional(), template: template.exactOptional() }),
+        body: z.strictObject({
+          certificatePem: pem,
+          mode: mode.exactOptional(),
+          template: template.exactOptional(),
+          ...crlOptions,
+          byServerName: z
+            .boolean()
+            .describe("Other tenants may have the same authority: devices connect to the tenant's own host name and say it (SNI).")
+            .exactOptional(),
+        }),
         response: { 201: authorityAnswer },
       },
     },
     async (request, reply) => {
       const authority = await devices.registerAuthority(request.caller, request.body);
       reply.code(201);
-      return toAnswer(authority);
+      return toAuthorityAnswer(authority);
     },
   );
   app.patch(
@@ -79,11 +120,12 @@ export function authorityRoutes(app: Routes, { devices }: Services): void {
           status: z.enum(["active", "inactive"]).exactOptional(),
           mode: mode.exactOptional(),
           template: template.exactOptional(),
+          ...crlOptions,
         }),
         response: { 200: authorityAnswer },
       },
     },
-    async (request) => toAnswer(await devices.updateAuthority(request.caller, { ...request.params, ...request.body })),
+    async (request) => toAuthorityAnswer(await devices.updateAuthority(request.caller, { ...request.params, ...request.body })),
   );
   app.post(
     "/v1/authorities/:authorityId/prove",
@@ -98,22 +140,7 @@ export function authorityRoutes(app: Routes, { devices }: Services): void {
         response: { 200: authorityAnswer },
       },
     },
-    async (request) => toAnswer(await devices.proveAuthority(request.caller, { ...request.params, ...request.body })),
-  );
-  app.put(
-    "/v1/authorities/:authorityId/revocation-list",
-    {
-      config: { operation: "devices.putRevocationList", problems: ["notFound"] },
-      schema: {
-        tags,
-        summary: "Gives the platform what a registered authority has revoked; connections of what is on it end within 2 s",
-        params: authorityPath,
-        querystring: noQuery,
-        body: z.strictObject({ listPem: pem }),
-        response: { 200: authorityAnswer },
-      },
-    },
-    async (request) => toAnswer(await devices.putRevocationList(request.caller, { ...request.params, ...request.body })),
+    async (request) => toAuthorityAnswer(await devices.proveAuthority(request.caller, { ...request.params, ...request.body })),
   );
   ownRoutes(app, { devices });
 }
@@ -135,7 +162,7 @@ function ownRoutes(app: Routes, { devices }: Pick<Services, "devices">): void {
     async (request, reply) => {
       const authority = await devices.rotateAuthority(request.caller, request.body);
       reply.code(201);
-      return toAnswer(authority);
+      return toAuthorityAnswer(authority);
     },
   );
   app.post(
@@ -153,7 +180,25 @@ function ownRoutes(app: Routes, { devices }: Pick<Services, "devices">): void {
   );
 }
 
-function toAnswer({ listDueMs, createdAtMs, template, ...rest }: CertificateAuthority): z.output<typeof authorityAnswer> {
-  const shape = template === undefined ? {} : { template: { ...template } };
-  return { ...rest, ...shape, ...(listDueMs === undefined ? {} : { listDue: toTime(listDueMs) }), createdAt: toTime(createdAtMs) };
+export function toAuthorityAnswer(authority: CertificateAuthority): z.output<typeof authorityAnswer> {
+  const { listDueMs, createdAtMs, template, revocationList, ...rest } = authority;
+  return {
+    ...rest,
+    ...(template !== undefined && { template: { ...template } }),
+    ...(listDueMs !== undefined && { listDue: toTime(listDueMs) }),
+    ...(revocationList !== undefined && { revocationList: toListAnswer(revocationList) }),
+    createdAt: toTime(createdAtMs),
+  };
+}
+
+function toListAnswer(status: RevocationListStatus) {
+  const { thisUpdateMs, nextUpdateMs, learnedAtMs, nextFetchMs, errorAtMs, ...rest } = status;
+  return {
+    ...rest,
+    ...(thisUpdateMs !== undefined && { thisUpdate: toTime(thisUpdateMs) }),
+    ...(nextUpdateMs !== undefined && { nextUpdate: toTime(nextUpdateMs) }),
+    ...(learnedAtMs !== undefined && { learnedAt: toTime(learnedAtMs) }),
+    ...(nextFetchMs !== undefined && { nextFetch: toTime(nextFetchMs) }),
+    ...(errorAtMs !== undefined && { errorAt: toTime(errorAtMs) }),
+  };
 }

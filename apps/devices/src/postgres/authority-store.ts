@@ -1,5 +1,6 @@
-import type { AuthorityMode, ProvisioningTemplate } from "@mooring/contracts";
+import type { AuthorityMode, ProvisioningTemplate, RevocationListMode } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
+import type { ListKnowledge } from "../list-rules.ts";
 import type { AuthorityRecord, AuthorityStore, IssuingAuthority, RevokedSerial } from "../ports.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 import { isTaken } from "./prisma-errors.ts";
@@ -47,9 +48,13 @@ export function createAuthorityStore({ prisma }: Pick<Database, "prisma">, log: 
       return "inserted";
     },
 
-    async prove(id, fingerprint) {
+    async prove(id, { fingerprint, crlUrl, nowMs }) {
+      const list = { crlFetchAt: new Date(nowMs), ...(crlUrl !== undefined && { crlUrl }) };
       try {
-        await prisma.authority.updateMany({ where: { id, status: "pending" }, data: { fingerprint, status: "active", nonce: null } });
+        await prisma.authority.updateMany({
+          where: { id, status: "pending" },
+          data: { fingerprint, status: "active", nonce: null, ...list },
+        });
         return "proved";
       } catch (error) {
         if (isTaken(error)) return "taken";
@@ -57,16 +62,19 @@ export function createAuthorityStore({ prisma }: Pick<Database, "prisma">, log: 
       }
     },
 
-    update: (id, { template, ...plain }) =>
+    update: (id, { template, fetchAtMs, ...plain }) =>
       log.commit(async (tx, record) => {
-        const row = await tx.authority.update({ where: { id }, data: { ...plain, ...(template && { template: { ...template } }) } });
+        const shape = template && { template: { ...template } };
+        const fetch = fetchAtMs !== undefined && { crlFetchAt: new Date(fetchAtMs), crlFailures: 0 };
+        const row = await tx.authority.update({ where: { id }, data: { ...plain, ...shape, ...fetch } });
         for (const productKey of await productsOf(tx, id)) await record({ productKey });
         return toRecord(row);
       }),
 
-    async findByName(issuerName, limit) {
-      const where = { issuerName, kind: "foreign", status: "active", mode: { in: ["register", "provision"] } };
-      return (await prisma.authority.findMany({ where, orderBy: { id: "asc" }, take: limit })).map(toRecord);
+    async findByName(issuerName, tenantId, limit) {
+      const mine = tenantId === undefined ? {} : { tenantId };
+      const where = { ...mine, issuerName, kind: "foreign", status: "active", mode: { in: ["register", "provision"] } };
+      return (await prisma.authority.findMany({ where, orderBy: [{ route: "asc" }, { id: "asc" }], take: limit })).map(toRecord);
     },
 
     async revocations(authorityId, nowMs, limit) {
@@ -74,9 +82,9 @@ export function createAuthorityStore({ prisma }: Pick<Database, "prisma">, log: 
       return (await prisma.revocation.findMany({ where, orderBy: { serial: "asc" }, take: limit })).map(toRevoked);
     },
 
-    async findRevocation(authorityId, serial) {
+    async findRevocation(authorityId, serial, ownOnly = false) {
       const row = await prisma.revocation.findUnique({ where: { authorityId_serial: { authorityId, serial } } });
-      return row === null ? undefined : toRevoked(row);
+      return row === null || (ownOnly && row.listed) ? undefined : toRevoked(row);
     },
 
     hasCertificate: async (authorityId, serial) =>
@@ -89,34 +97,20 @@ export function createAuthorityStore({ prisma }: Pick<Database, "prisma">, log: 
     async nextListNumber(id) {
       return (await prisma.authority.update({ where: { id }, data: { crlNumber: { increment: 1 } } })).crlNumber;
     },
-
-    replaceList: (id, listDueMs, entries) =>
-      log.commit(async (tx, record) => {
-        const row = await tx.authority.update({ where: { id }, data: { crlNextUpdate: new Date(listDueMs) } });
-        await tx.revocation.deleteMany({ where: { authorityId: id, listed: true } });
-        const data = entries.map(({ serial, revokedAtMs, reason }) => {
-          return { authorityId: id, serial, revokedAt: new Date(revokedAtMs), reason, listed: true, notAfter: foreverListed };
-        });
-        await tx.revocation.createMany({ data, skipDuplicates: true });
-        for (const productKey of await productsOf(tx, id)) await record({ productKey });
-        return toRecord(row);
-      }),
   };
 }
 
-/** A foreign list does not say when the certificates on it end; they leave it with the next list. */
-const foreverListed = new Date("9999-12-31T23:59:59Z");
-
-async function productsOf(tx: Transaction, authorityId: string): Promise<string[]> {
+export async function productsOf(tx: Transaction, authorityId: string): Promise<string[]> {
   const rows = await tx.$queryRaw<{ readonly product_key: string }[]>`SELECT DISTINCT d.product_key
     FROM certificates c JOIN devices d ON d.id = c.device_id WHERE c.authority_id = ${authorityId}::uuid`;
   return rows.map((row) => row.product_key);
 }
 
-function toRow({ createdAtMs, listDueMs: _, template, ...record }: AuthorityRecord) {
+function toRow({ createdAtMs, list, template, ...record }: AuthorityRecord) {
+  const crl = list === undefined ? {} : { crlMode: list.mode, crlUrl: list.url ?? null };
   const { rootPem = null, sealedRoot = null, sealedKey = null, nonce = null, issuerName = null, ...rest } = record;
   const shape = template === undefined ? {} : { template: { ...template } };
-  return { ...rest, ...shape, rootPem, sealedRoot, sealedKey, nonce, issuerName, createdAt: new Date(createdAtMs) };
+  return { ...rest, ...shape, ...crl, rootPem, sealedRoot, sealedKey, nonce, issuerName, createdAt: new Date(createdAtMs) };
 }
 
 interface AuthorityRow {
@@ -132,11 +126,21 @@ interface AuthorityRow {
   readonly template: unknown;
   readonly nonce: string | null;
   readonly issuerName: string | null;
+  readonly route: string;
+  readonly crlMode: string;
+  readonly crlUrl: string | null;
   readonly crlNextUpdate: Date | null;
+  readonly crlThisUpdate: Date | null;
+  readonly crlListNumber: string | null;
+  readonly crlLearnedAt: Date | null;
+  readonly crlFetchAt: Date | null;
+  readonly crlFailures: number;
+  readonly crlError: string | null;
+  readonly crlErrorAt: Date | null;
   readonly createdAt: Date;
 }
 
-function toRecord(row: AuthorityRow): AuthorityRecord {
+export function toRecord(row: AuthorityRow): AuthorityRecord {
   return {
     id: row.id,
     tenantId: row.tenantId,
@@ -150,8 +154,24 @@ function toRecord(row: AuthorityRow): AuthorityRecord {
     template: (row.template as ProvisioningTemplate | null) ?? undefined,
     nonce: row.nonce ?? undefined,
     issuerName: row.issuerName ?? undefined,
-    listDueMs: row.crlNextUpdate?.getTime(),
+    route: row.route,
+    list: row.kind === "own" ? undefined : toKnowledge(row),
     createdAtMs: row.createdAt.getTime(),
+  };
+}
+
+function toKnowledge(row: AuthorityRow): ListKnowledge {
+  return {
+    mode: row.crlMode as RevocationListMode,
+    url: row.crlUrl ?? undefined,
+    dueMs: row.crlNextUpdate?.getTime(),
+    thisUpdateMs: row.crlThisUpdate?.getTime(),
+    number: row.crlListNumber === null ? undefined : BigInt(`0x${row.crlListNumber}`),
+    learnedAtMs: row.crlLearnedAt?.getTime(),
+    fetchAtMs: row.crlFetchAt?.getTime(),
+    failures: row.crlFailures,
+    error: row.crlError ?? undefined,
+    errorAtMs: row.crlErrorAt?.getTime(),
   };
 }
 

@@ -9,6 +9,7 @@ const noticeDays = [30, 7, 1, 0] as const;
 
 interface DueRow {
   readonly fingerprint: string;
+  readonly route: string;
   readonly authority_id: string;
   readonly serial: string;
   readonly not_after: Date;
@@ -24,12 +25,12 @@ export function createCertificateEnds(log: ChangeLog): Pick<CertificateStore, "s
     supersedeDue: (nowMs, limit) =>
       log.commit(async (tx, record) => {
         const now = new Date(nowMs);
-        const due = await tx.$queryRaw<DueRow[]>`SELECT c.fingerprint, c.authority_id, c.serial, c.not_after, c.device_id,
+        const due = await tx.$queryRaw<DueRow[]>`SELECT c.fingerprint, c.route, c.authority_id, c.serial, c.not_after, c.device_id,
             d.tenant_id, d.product_key, d.device_name
           FROM certificates c JOIN devices d ON d.id = c.device_id
           WHERE c.supersede_at <= ${now} AND c.status = 'active' ORDER BY c.supersede_at LIMIT ${limit} FOR UPDATE OF c SKIP LOCKED`;
         for (const row of due) {
-          await tx.certificate.update({ where: { fingerprint: row.fingerprint }, data: { status: "superseded" } });
+          await tx.certificate.update({ where: keyOf(row), data: { status: "superseded" } });
           const certificate = { authorityId: row.authority_id, serial: row.serial, notAfter: row.not_after };
           await putRevocation(tx, certificate, { at: now, reason: "superseded" });
         }
@@ -48,11 +49,13 @@ export function createCertificateEnds(log: ChangeLog): Pick<CertificateStore, "s
   };
 }
 
+const keyOf = ({ fingerprint, route }: DueRow) => ({ fingerprint_route: { fingerprint, route } });
+
 function findEnding(tx: Transaction, nowMs: number, limit: number): Promise<DueRow[]> {
   const [first, second, third, end] = noticeDays.map((days) => new Date(nowMs + days * dayMs));
   return tx.$queryRaw<
     DueRow[]
-  >`SELECT c.fingerprint, c.authority_id, c.serial, c.not_after, c.device_id, d.tenant_id, d.product_key, d.device_name
+  >`SELECT c.fingerprint, c.route, c.authority_id, c.serial, c.not_after, c.device_id, d.tenant_id, d.product_key, d.device_name
     FROM certificates c JOIN devices d ON d.id = c.device_id
     WHERE c.not_after <= ${first} AND c.status = 'active' AND c.noticed < CASE
       WHEN c.not_after <= ${end} THEN 4 WHEN c.not_after <= ${third} THEN 3 WHEN c.not_after <= ${second} THEN 2 ELSE 1 END
@@ -63,7 +66,7 @@ function findEnding(tx: Transaction, nowMs: number, limit: number): Promise<DueR
 async function notice(tx: Transaction, row: DueRow, nowMs: number): Promise<void> {
   const leftMs = row.not_after.getTime() - nowMs;
   const noticed = noticeDays.filter((days) => leftMs <= days * dayMs).length;
-  await tx.certificate.update({ where: { fingerprint: row.fingerprint }, data: { noticed } });
+  await tx.certificate.update({ where: keyOf(row), data: { noticed } });
   const subject = { tenantId: row.tenant_id, deviceId: row.device_id, productKey: row.product_key, deviceName: row.device_name };
   const certificate = { fingerprint: row.fingerprint, notAfter: row.not_after.toISOString() };
   const action = leftMs <= 0 ? ("certificateExpired" as const) : ("certificateExpiring" as const);

@@ -131,9 +131,9 @@ async function createDevice(tx: Transaction, device: Device, by: NewArrival["by"
 }
 
 function toRow(certificate: NewCertificate) {
-  const { fingerprint, deviceId, authorityId, serial, subject, status, pem, notBeforeMs, notAfterMs } = certificate;
+  const { fingerprint, deviceId, authorityId, route = "", serial, subject, status, pem, notBeforeMs, notAfterMs } = certificate;
   const validity = { notBefore: new Date(notBeforeMs), notAfter: new Date(notAfterMs) };
-  return { fingerprint, deviceId, authorityId, serial, subject, status, pem, ...validity };
+  return { fingerprint, deviceId, authorityId, route, serial, subject, status, pem, ...validity };
 }
 
 interface CertificateRow {

@@ -1,4 +1,4 @@
-import { asDeviceId, asDeviceName, asProductKey, asTenantId, type DeviceRef } from "@mooring/contracts";
+import { asDeviceId, asDeviceName, asProductKey, asTenantId, type DeviceRef, type RevocationListMode } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
 import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, StoredSecret } from "../ports.ts";
 import { gather } from "./gather.ts";
@@ -23,6 +23,8 @@ interface CertificateColumns extends DeviceColumns {
   readonly authority_tenant_id: string;
   readonly authority_kind: string;
   readonly authority_status: string;
+  readonly route: string;
+  readonly crl_mode: string;
   readonly crl_next_update: Date | null;
   readonly issuing_pem: string;
 }
@@ -54,9 +56,9 @@ interface KeyColumns extends DeviceColumns {
 const deviceColumns = "d.id AS device_id, d.tenant_id, d.product_key, d.device_name, d.status";
 
 const certificateSql = `SELECT ${deviceColumns}, c.fingerprint, c.serial, c.status AS certificate_status, c.supersede_at,
-  r.serial IS NOT NULL AS listed, c.not_before, c.not_after,
+  r.serial IS NOT NULL AND NOT (r.listed AND a.crl_mode = 'off') AS listed, c.not_before, c.not_after,
   a.id AS authority_id, a.tenant_id AS authority_tenant_id, a.issuing_pem, a.kind AS authority_kind,
-  a.status AS authority_status, a.crl_next_update
+  a.status AS authority_status, a.crl_next_update, a.crl_mode, c.route
 FROM certificates c JOIN devices d ON d.id = c.device_id JOIN authorities a ON a.id = c.authority_id
   LEFT JOIN revocations r ON r.authority_id = c.authority_id AND r.serial = c.serial
 WHERE c.fingerprint = ANY($1::text[])`;
@@ -99,12 +101,20 @@ export function createCredentialStore({ pool }: Pick<Database, "pool">): Credent
     return { device: toDeviceRef(row), deviceStatus: row.status, keys };
   }
 
+  const findCertificates = gather(async (fingerprints) => {
+    const query = { name: "devices-by-certificate", text: certificateSql, values: [fingerprints] };
+    const { rows } = await pool.query<CertificateColumns>(query);
+    const found = new Map<string, CertificateCredential[]>();
+    for (const row of rows) {
+      const others = found.get(row.fingerprint);
+      if (others === undefined) found.set(row.fingerprint, [toCertificateCredential(row)]);
+      else others.push(toCertificateCredential(row));
+    }
+    return found;
+  });
+
   return {
-    findCertificate: gather(async (fingerprints) => {
-      const query = { name: "devices-by-certificate", text: certificateSql, values: [fingerprints] };
-      const { rows } = await pool.query<CertificateColumns>(query);
-      return new Map(rows.map((row) => [row.fingerprint, toCertificateCredential(row)]));
-    }),
+    findCertificates: async (fingerprint) => (await findCertificates(fingerprint)) ?? [],
 
     findSecret: ({ productKey, deviceName }) =>
       findSecret("secret-by-name", "d.product_key = $1 AND d.device_name = $2", [productKey, deviceName]),
@@ -137,6 +147,8 @@ function toCertificateCredential(row: CertificateColumns): CertificateCredential
     authorityTenantId: row.authority_tenant_id,
     authorityKind: row.authority_kind,
     authorityStatus: row.authority_status,
+    route: row.route,
+    listMode: row.crl_mode as RevocationListMode,
     listDueMs: row.crl_next_update?.getTime(),
     issuingPem: row.issuing_pem,
   };

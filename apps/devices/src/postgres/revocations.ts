@@ -1,11 +1,14 @@
 import type { Transaction } from "./change-log.ts";
 
+// What is revoked here stays revoked when the authority's own list says nothing of it any more; a hold gives way to what that list says.
+
 /** A deleted device's certificates stay on their authorities' lists: neither it nor a device made anew under its name comes back with them. */
 export async function revokeAllOf(tx: Transaction, deviceId: string, atMs: number): Promise<void> {
   await tx.$executeRaw`INSERT INTO revocations (authority_id, serial, revoked_at, reason, not_after)
     SELECT authority_id, serial, ${new Date(atMs)}, 'cessationOfOperation', not_after FROM certificates
     WHERE device_id = ${deviceId}::uuid AND not_after > ${new Date(atMs)}
-    ON CONFLICT (authority_id, serial) DO UPDATE SET reason = EXCLUDED.reason WHERE revocations.reason = 'certificateHold'`;
+    ON CONFLICT (authority_id, serial) DO UPDATE SET reason = EXCLUDED.reason, listed = false
+    WHERE revocations.reason = 'certificateHold' OR revocations.listed`;
 }
 
 /** Puts a certificate on its authority's list. What is on it for good stays as it is; a hold gives way. */
@@ -17,8 +20,8 @@ export async function putRevocation(
   const { authorityId, serial, notAfter } = certificate;
   await tx.$executeRaw`INSERT INTO revocations (authority_id, serial, revoked_at, reason, not_after)
     VALUES (${authorityId}::uuid, ${serial}, ${revocation.at}, ${revocation.reason}, ${notAfter})
-    ON CONFLICT (authority_id, serial) DO UPDATE SET reason = EXCLUDED.reason, revoked_at = EXCLUDED.revoked_at
-    WHERE revocations.reason = 'certificateHold'`;
+    ON CONFLICT (authority_id, serial) DO UPDATE SET reason = EXCLUDED.reason, revoked_at = EXCLUDED.revoked_at, listed = false
+    WHERE EXCLUDED.reason <> 'certificateHold' AND (revocations.reason = 'certificateHold' OR revocations.listed)`;
 }
 
 /** Takes a hold back. */

@@ -7,6 +7,7 @@ import { createCredentialStore } from "./credential-store.ts";
 import { createDeviceEventStore } from "./device-event-store.ts";
 import { createDeviceStore } from "./device-store.ts";
 import { createFailureStore } from "./failure-store.ts";
+import { createListStore } from "./list-store.ts";
 import { createProductStore } from "./product-store.ts";
 import { createPublicKeyStore } from "./public-key-store.ts";
 import { createSecretStore } from "./secret-store.ts";
@@ -26,6 +27,7 @@ export function createPostgresDeviceStores({ control, authentication }: DeviceDa
     devices: createDeviceStore(control, changes),
     certificates: createCertificateStore(control, changes),
     authorities: createAuthorityStore(control, changes),
+    lists: createListStore(control, changes),
     credentials: createCredentialStore(authentication),
     secrets: createSecretStore(control, changes),
     publicKeys: createPublicKeyStore(control, changes),

@@ -11,11 +11,28 @@ export function peerCertificate(socket: TLSSocket): Uint8Array | undefined {
   return der === undefined || der.length === 0 ? undefined : der;
 }
 
+/** What the peer said in the handshake that it wants to speak to (SNI, RFC 6066 §3). */
+export function peerServerName(socket: TLSSocket): string | undefined {
+  // Documented with the event `secureConnection`, and missing in the types.
+  const { servername } = socket as TLSSocket & { readonly servername?: unknown };
+  return typeof servername === "string" && servername !== "" ? servername : undefined;
+}
+
+/** What a TLS peer showed. */
+export interface ShownCertificate {
+  readonly der: Uint8Array;
+  readonly serverName: string | undefined;
+}
+
 /** The device behind a certificate. Throws `unauthenticated`, or what says that nobody could tell. */
 export function authenticateCertificate(
   devices: Pick<DeviceApi, "authenticateCertificate">,
-  der: Uint8Array,
+  { der, serverName }: ShownCertificate,
   origin: SignOnOrigin,
 ): Promise<DeviceIdentity> {
-  return devices.authenticateCertificate(serviceCaller("gateway"), { certificateDer: der, origin });
+  return devices.authenticateCertificate(serviceCaller("gateway"), {
+    certificateDer: der,
+    ...(serverName !== undefined && { serverName }),
+    origin,
+  });
 }

@@ -1,7 +1,7 @@
 // Who asks: the certificate of the TLS connection, looked up again at each request unless that was done a moment ago.
 import type { TLSSocket } from "node:tls";
 import { type DeviceApi, type DeviceIdentity, PlatformError } from "@mooring/contracts";
-import { authenticateCertificate, peerCertificate } from "../auth/client-certificate.ts";
+import { authenticateCertificate, peerCertificate, peerServerName } from "../auth/client-certificate.ts";
 import { claimOfCertificate, type Guard } from "../auth/guard.ts";
 import type { Changes } from "../changes.ts";
 import type { RareCounters } from "../counters.ts";
@@ -45,7 +45,7 @@ export function createIdentify(deps: IdentifyDeps): (socket: TLSSocket) => Promi
       throw new PlatformError("quotaExceeded", "too many failures before; wait a minute");
     }
     try {
-      const identity = await authenticateCertificate(deps.devices, der, origin);
+      const identity = await authenticateCertificate(deps.devices, { der, serverName: peerServerName(socket) }, origin);
       deps.guard.succeeded(claim, origin);
       verdicts.set(socket, { identity, generation, atMs });
       return identity;

@@ -16,6 +16,8 @@ export interface Peer {
   readonly transport: "tls" | "tcp";
   /** Proved in the handshake. */
   readonly certificateDer: Uint8Array | undefined;
+  /** What it said in the handshake that it wants to speak to. */
+  readonly serverName?: string | undefined;
   /** The same by a pre-shared key: whose it was then. */
   readonly preShared?: DeviceIdentity;
   /** At the development listener: everybody, with these rights in this tenant. */

@@ -84,8 +84,9 @@ async function prove(asking: Asking, deps: DeviceSignOnDeps): Promise<DeviceSign
 
 /** Looked at again, since a handshake may be a while ago. */
 function provedByTransport({ peer, origin }: Asking, { devices }: DeviceSignOnDeps): Promise<DeviceIdentity> | undefined {
-  const { certificateDer, preShared } = peer;
-  if (certificateDer !== undefined) return judged("certificate", () => authenticateCertificate(devices, certificateDer, origin));
+  const { certificateDer, serverName, preShared } = peer;
+  if (certificateDer !== undefined)
+    return judged("certificate", () => authenticateCertificate(devices, { der: certificateDer, serverName }, origin));
   if (preShared === undefined) return undefined;
   const { credentialId, device } = preShared;
   return judged("preSharedKey", () => devices.checkCredential(serviceCaller("gateway"), { deviceId: device.deviceId, credentialId }));

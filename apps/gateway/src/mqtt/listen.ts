@@ -7,7 +7,7 @@ import { createServer as createTlsServer, type TLSSocket, Server as TlsServer } 
 import { parseAddress, pause, type ServerTls } from "@mooring/kit";
 import { ReasonCode } from "@mooring/mqtt";
 import type { Admission, Ticket } from "../admission.ts";
-import { peerCertificate } from "../auth/client-certificate.ts";
+import { peerCertificate, peerServerName } from "../auth/client-certificate.ts";
 import { admitSockets, boundAddress, createPlainSockets, peerAddress } from "../sockets.ts";
 import { deviceTlsOptions } from "../tls.ts";
 import type { Peer } from "./connect.ts";
@@ -88,7 +88,7 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
     const server = createTlsServer({ ...deviceTlsOptions(tls, deps.limits.connectMs), ALPNProtocols: alpnProtocols });
     const sockets = admitSockets(server, deps.admission);
     server.on("secureConnection", (socket: TLSSocket) => {
-      const peer: Peer = { transport: "tls", certificateDer: peerCertificate(socket), anonymous };
+      const peer: Peer = { transport: "tls", certificateDer: peerCertificate(socket), serverName: peerServerName(socket), anonymous };
       const connection = accept(socket, socket, peer, sockets.ticketOf(socket));
       if (connection !== undefined) socket.on("data", connection.onBytes);
     });
@@ -119,7 +119,8 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
     const sockets = admitSockets(server, deps.admission);
     onWebSocket(server, (stream, { socket }) => {
       const certificateDer = tls === undefined ? undefined : peerCertificate(socket as TLSSocket);
-      const peer: Peer = { transport: tls === undefined ? "tcp" : "tls", certificateDer, anonymous };
+      const serverName = tls === undefined ? undefined : peerServerName(socket as TLSSocket);
+      const peer: Peer = { transport: tls === undefined ? "tcp" : "tls", certificateDer, serverName, anonymous };
       const ticket = sockets.ticketOf(socket);
       const known = (): void => {
         ticket?.known();

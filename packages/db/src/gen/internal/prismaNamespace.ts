@@ -3088,6 +3088,7 @@ export type DeviceScalarFieldEnum = (typeof DeviceScalarFieldEnum)[keyof typeof 
 
 export const CertificateScalarFieldEnum = {
   fingerprint: 'fingerprint',
+  route: 'route',
   deviceId: 'deviceId',
   authorityId: 'authorityId',
   serial: 'serial',
@@ -3127,12 +3128,24 @@ export const AuthorityScalarFieldEnum = {
   issuingPem: 'issuingPem',
   sealedKey: 'sealedKey',
   fingerprint: 'fingerprint',
+  route: 'route',
   issuerName: 'issuerName',
   mode: 'mode',
   template: 'template',
   nonce: 'nonce',
   crlNumber: 'crlNumber',
+  crlMode: 'crlMode',
+  crlUrl: 'crlUrl',
   crlNextUpdate: 'crlNextUpdate',
+  crlThisUpdate: 'crlThisUpdate',
+  crlListNumber: 'crlListNumber',
+  crlDigest: 'crlDigest',
+  crlLearnedAt: 'crlLearnedAt',
+  crlFetchAt: 'crlFetchAt',
+  crlFailures: 'crlFailures',
+  crlError: 'crlError',
+  crlErrorAt: 'crlErrorAt',
+  crlOverdueTold: 'crlOverdueTold',
   createdAt: 'createdAt'
 } as const
 

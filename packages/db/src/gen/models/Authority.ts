@@ -28,10 +28,12 @@ export type AggregateAuthority = {
 
 export type AuthorityAvgAggregateOutputType = {
   crlNumber: number | null
+  crlFailures: number | null
 }
 
 export type AuthoritySumAggregateOutputType = {
   crlNumber: bigint | null
+  crlFailures: number | null
 }
 
 export type AuthorityMinAggregateOutputType = {
@@ -44,11 +46,23 @@ export type AuthorityMinAggregateOutputType = {
   issuingPem: string | null
   sealedKey: string | null
   fingerprint: string | null
+  route: string | null
   issuerName: string | null
   mode: string | null
   nonce: string | null
   crlNumber: bigint | null
+  crlMode: string | null
+  crlUrl: string | null
   crlNextUpdate: Date | null
+  crlThisUpdate: Date | null
+  crlListNumber: string | null
+  crlDigest: string | null
+  crlLearnedAt: Date | null
+  crlFetchAt: Date | null
+  crlFailures: number | null
+  crlError: string | null
+  crlErrorAt: Date | null
+  crlOverdueTold: boolean | null
   createdAt: Date | null
 }
 
@@ -62,11 +76,23 @@ export type AuthorityMaxAggregateOutputType = {
   issuingPem: string | null
   sealedKey: string | null
   fingerprint: string | null
+  route: string | null
   issuerName: string | null
   mode: string | null
   nonce: string | null
   crlNumber: bigint | null
+  crlMode: string | null
+  crlUrl: string | null
   crlNextUpdate: Date | null
+  crlThisUpdate: Date | null
+  crlListNumber: string | null
+  crlDigest: string | null
+  crlLearnedAt: Date | null
+  crlFetchAt: Date | null
+  crlFailures: number | null
+  crlError: string | null
+  crlErrorAt: Date | null
+  crlOverdueTold: boolean | null
   createdAt: Date | null
 }
 
@@ -80,12 +106,24 @@ export type AuthorityCountAggregateOutputType = {
   issuingPem: number
   sealedKey: number
   fingerprint: number
+  route: number
   issuerName: number
   mode: number
   template: number
   nonce: number
   crlNumber: number
+  crlMode: number
+  crlUrl: number
   crlNextUpdate: number
+  crlThisUpdate: number
+  crlListNumber: number
+  crlDigest: number
+  crlLearnedAt: number
+  crlFetchAt: number
+  crlFailures: number
+  crlError: number
+  crlErrorAt: number
+  crlOverdueTold: number
   createdAt: number
   _all: number
 }
@@ -93,10 +131,12 @@ export type AuthorityCountAggregateOutputType = {
 
 export type AuthorityAvgAggregateInputType = {
   crlNumber?: true | runtime.Types.Skip
+  crlFailures?: true | runtime.Types.Skip
 }
 
 export type AuthoritySumAggregateInputType = {
   crlNumber?: true | runtime.Types.Skip
+  crlFailures?: true | runtime.Types.Skip
 }
 
 export type AuthorityMinAggregateInputType = {
@@ -109,11 +149,23 @@ export type AuthorityMinAggregateInputType = {
   issuingPem?: true | runtime.Types.Skip
   sealedKey?: true | runtime.Types.Skip
   fingerprint?: true | runtime.Types.Skip
+  route?: true | runtime.Types.Skip
   issuerName?: true | runtime.Types.Skip
   mode?: true | runtime.Types.Skip
   nonce?: true | runtime.Types.Skip
   crlNumber?: true | runtime.Types.Skip
+  crlMode?: true | runtime.Types.Skip
+  crlUrl?: true | runtime.Types.Skip
   crlNextUpdate?: true | runtime.Types.Skip
+  crlThisUpdate?: true | runtime.Types.Skip
+  crlListNumber?: true | runtime.Types.Skip
+  crlDigest?: true | runtime.Types.Skip
+  crlLearnedAt?: true | runtime.Types.Skip
+  crlFetchAt?: true | runtime.Types.Skip
+  crlFailures?: true | runtime.Types.Skip
+  crlError?: true | runtime.Types.Skip
+  crlErrorAt?: true | runtime.Types.Skip
+  crlOverdueTold?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
 }
 
@@ -127,11 +179,23 @@ export type AuthorityMaxAggregateInputType = {
   issuingPem?: true | runtime.Types.Skip
   sealedKey?: true | runtime.Types.Skip
   fingerprint?: true | runtime.Types.Skip
+  route?: true | runtime.Types.Skip
   issuerName?: true | runtime.Types.Skip
   mode?: true | runtime.Types.Skip
   nonce?: true | runtime.Types.Skip
   crlNumber?: true | runtime.Types.Skip
+  crlMode?: true | runtime.Types.Skip
+  crlUrl?: true | runtime.Types.Skip
   crlNextUpdate?: true | runtime.Types.Skip
+  crlThisUpdate?: true | runtime.Types.Skip
+  crlListNumber?: true | runtime.Types.Skip
+  crlDigest?: true | runtime.Types.Skip
+  crlLearnedAt?: true | runtime.Types.Skip
+  crlFetchAt?: true | runtime.Types.Skip
+  crlFailures?: true | runtime.Types.Skip
+  crlError?: true | runtime.Types.Skip
+  crlErrorAt?: true | runtime.Types.Skip
+  crlOverdueTold?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
 }
 
@@ -145,12 +209,24 @@ export type AuthorityCountAggregateInputType = {
   issuingPem?: true | runtime.Types.Skip
   sealedKey?: true | runtime.Types.Skip
   fingerprint?: true | runtime.Types.Skip
+  route?: true | runtime.Types.Skip
   issuerName?: true | runtime.Types.Skip
   mode?: true | runtime.Types.Skip
   template?: true | runtime.Types.Skip
   nonce?: true | runtime.Types.Skip
   crlNumber?: true | runtime.Types.Skip
+  crlMode?: true | runtime.Types.Skip
+  crlUrl?: true | runtime.Types.Skip
   crlNextUpdate?: true | runtime.Types.Skip
+  crlThisUpdate?: true | runtime.Types.Skip
+  crlListNumber?: true | runtime.Types.Skip
+  crlDigest?: true | runtime.Types.Skip
+  crlLearnedAt?: true | runtime.Types.Skip
+  crlFetchAt?: true | runtime.Types.Skip
+  crlFailures?: true | runtime.Types.Skip
+  crlError?: true | runtime.Types.Skip
+  crlErrorAt?: true | runtime.Types.Skip
+  crlOverdueTold?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
   _all?: true | runtime.Types.Skip
 }
@@ -251,12 +327,24 @@ export type AuthorityGroupByOutputType = {
   issuingPem: string
   sealedKey: string | null
   fingerprint: string | null
+  route: string
   issuerName: string | null
   mode: string
   template: runtime.JsonValue | null
   nonce: string | null
   crlNumber: bigint
+  crlMode: string
+  crlUrl: string | null
   crlNextUpdate: Date | null
+  crlThisUpdate: Date | null
+  crlListNumber: string | null
+  crlDigest: string | null
+  crlLearnedAt: Date | null
+  crlFetchAt: Date | null
+  crlFailures: number
+  crlError: string | null
+  crlErrorAt: Date | null
+  crlOverdueTold: boolean
   createdAt: Date
   _count: AuthorityCountAggregateOutputType | null
   _avg: AuthorityAvgAggregateOutputType | null
@@ -293,12 +381,24 @@ export type AuthorityWhereInput = {
   issuingPem?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   sealedKey?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   fingerprint?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  route?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   issuerName?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   mode?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   template?: Prisma.JsonNullableFilter<"Authority"> | runtime.Types.Skip
   nonce?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntFilter<"Authority"> | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
+  crlUrl?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFilter<"Authority"> | number | runtime.Types.Skip
+  crlError?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFilter<"Authority"> | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Authority"> | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateListRelationFilter | runtime.Types.Skip
   revocations?: Prisma.RevocationListRelationFilter | runtime.Types.Skip
@@ -314,12 +414,24 @@ export type AuthorityOrderByWithRelationInput = {
   issuingPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedKey?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   fingerprint?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  route?: Prisma.SortOrder | runtime.Types.Skip
   issuerName?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   mode?: Prisma.SortOrder | runtime.Types.Skip
   template?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   nonce?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   crlNumber?: Prisma.SortOrder | runtime.Types.Skip
+  crlMode?: Prisma.SortOrder | runtime.Types.Skip
+  crlUrl?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   crlNextUpdate?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlThisUpdate?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlListNumber?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlDigest?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlLearnedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlFetchAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlFailures?: Prisma.SortOrder | runtime.Types.Skip
+  crlError?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlErrorAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlOverdueTold?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
   certificates?: Prisma.CertificateOrderByRelationAggregateInput | runtime.Types.Skip
   revocations?: Prisma.RevocationOrderByRelationAggregateInput | runtime.Types.Skip
@@ -327,7 +439,7 @@ export type AuthorityOrderByWithRelationInput = {
 
 export type AuthorityWhereUniqueInput = Prisma.AtLeast<{
   id?: string | runtime.Types.Skip
-  fingerprint?: string | runtime.Types.Skip
+  fingerprint_route?: Prisma.AuthorityFingerprintRouteCompoundUniqueInput | runtime.Types.Skip
   AND?: Prisma.AuthorityWhereInput | Prisma.AuthorityWhereInput[] | runtime.Types.Skip
   OR?: Prisma.AuthorityWhereInput[] | runtime.Types.Skip
   NOT?: Prisma.AuthorityWhereInput | Prisma.AuthorityWhereInput[] | runtime.Types.Skip
@@ -338,16 +450,29 @@ export type AuthorityWhereUniqueInput = Prisma.AtLeast<{
   sealedRoot?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   sealedKey?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  fingerprint?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  route?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   issuerName?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   mode?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   template?: Prisma.JsonNullableFilter<"Authority"> | runtime.Types.Skip
   nonce?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntFilter<"Authority"> | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
+  crlUrl?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFilter<"Authority"> | number | runtime.Types.Skip
+  crlError?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFilter<"Authority"> | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Authority"> | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateListRelationFilter | runtime.Types.Skip
   revocations?: Prisma.RevocationListRelationFilter | runtime.Types.Skip
-}, "id" | "fingerprint">
+}, "id" | "fingerprint_route">
 
 export type AuthorityOrderByWithAggregationInput = {
   id?: Prisma.SortOrder | runtime.Types.Skip
@@ -359,12 +484,24 @@ export type AuthorityOrderByWithAggregationInput = {
   issuingPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedKey?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   fingerprint?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  route?: Prisma.SortOrder | runtime.Types.Skip
   issuerName?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   mode?: Prisma.SortOrder | runtime.Types.Skip
   template?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   nonce?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   crlNumber?: Prisma.SortOrder | runtime.Types.Skip
+  crlMode?: Prisma.SortOrder | runtime.Types.Skip
+  crlUrl?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   crlNextUpdate?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlThisUpdate?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlListNumber?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlDigest?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlLearnedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlFetchAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlFailures?: Prisma.SortOrder | runtime.Types.Skip
+  crlError?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlErrorAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  crlOverdueTold?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
   _count?: Prisma.AuthorityCountOrderByAggregateInput | runtime.Types.Skip
   _avg?: Prisma.AuthorityAvgOrderByAggregateInput | runtime.Types.Skip
@@ -386,12 +523,24 @@ export type AuthorityScalarWhereWithAggregatesInput = {
   issuingPem?: Prisma.StringWithAggregatesFilter<"Authority"> | string | runtime.Types.Skip
   sealedKey?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
   fingerprint?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
+  route?: Prisma.StringWithAggregatesFilter<"Authority"> | string | runtime.Types.Skip
   issuerName?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
   mode?: Prisma.StringWithAggregatesFilter<"Authority"> | string | runtime.Types.Skip
   template?: Prisma.JsonNullableWithAggregatesFilter<"Authority"> | runtime.Types.Skip
   nonce?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntWithAggregatesFilter<"Authority"> | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringWithAggregatesFilter<"Authority"> | string | runtime.Types.Skip
+  crlUrl?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.DateTimeNullableWithAggregatesFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.DateTimeNullableWithAggregatesFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntWithAggregatesFilter<"Authority"> | number | runtime.Types.Skip
+  crlError?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolWithAggregatesFilter<"Authority"> | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Authority"> | Date | string | runtime.Types.Skip
 }
 
@@ -405,12 +554,24 @@ export type AuthorityCreateInput = {
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
+  route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
   crlNumber?: bigint | number | runtime.Types.Skip
+  crlMode?: string | runtime.Types.Skip
+  crlUrl?: string | null | runtime.Types.Skip
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Date | string | null | runtime.Types.Skip
+  crlListNumber?: string | null | runtime.Types.Skip
+  crlDigest?: string | null | runtime.Types.Skip
+  crlLearnedAt?: Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Date | string | null | runtime.Types.Skip
+  crlFailures?: number | runtime.Types.Skip
+  crlError?: string | null | runtime.Types.Skip
+  crlErrorAt?: Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
   revocations?: Prisma.RevocationCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
@@ -426,12 +587,24 @@ export type AuthorityUncheckedCreateInput = {
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
+  route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
   crlNumber?: bigint | number | runtime.Types.Skip
+  crlMode?: string | runtime.Types.Skip
+  crlUrl?: string | null | runtime.Types.Skip
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Date | string | null | runtime.Types.Skip
+  crlListNumber?: string | null | runtime.Types.Skip
+  crlDigest?: string | null | runtime.Types.Skip
+  crlLearnedAt?: Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Date | string | null | runtime.Types.Skip
+  crlFailures?: number | runtime.Types.Skip
+  crlError?: string | null | runtime.Types.Skip
+  crlErrorAt?: Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
@@ -447,12 +620,24 @@ export type AuthorityUpdateInput = {
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  crlUrl?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  crlError?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
   revocations?: Prisma.RevocationUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
@@ -468,12 +653,24 @@ export type AuthorityUncheckedUpdateInput = {
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  crlUrl?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  crlError?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
@@ -489,12 +686,24 @@ export type AuthorityCreateManyInput = {
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
+  route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
   crlNumber?: bigint | number | runtime.Types.Skip
+  crlMode?: string | runtime.Types.Skip
+  crlUrl?: string | null | runtime.Types.Skip
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Date | string | null | runtime.Types.Skip
+  crlListNumber?: string | null | runtime.Types.Skip
+  crlDigest?: string | null | runtime.Types.Skip
+  crlLearnedAt?: Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Date | string | null | runtime.Types.Skip
+  crlFailures?: number | runtime.Types.Skip
+  crlError?: string | null | runtime.Types.Skip
+  crlErrorAt?: Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
 }
 
@@ -508,12 +717,24 @@ export type AuthorityUpdateManyMutationInput = {
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  crlUrl?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  crlError?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
 }
 
@@ -527,18 +748,35 @@ export type AuthorityUncheckedUpdateManyInput = {
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  crlUrl?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  crlError?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
 }
 
 export type AuthorityScalarRelationFilter = {
   is?: Prisma.AuthorityWhereInput | runtime.Types.Skip
   isNot?: Prisma.AuthorityWhereInput | runtime.Types.Skip
+}
+
+export type AuthorityFingerprintRouteCompoundUniqueInput = {
+  fingerprint: string
+  route: string
 }
 
 export type AuthorityCountOrderByAggregateInput = {
@@ -551,17 +789,30 @@ export type AuthorityCountOrderByAggregateInput = {
   issuingPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedKey?: Prisma.SortOrder | runtime.Types.Skip
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
+  route?: Prisma.SortOrder | runtime.Types.Skip
   issuerName?: Prisma.SortOrder | runtime.Types.Skip
   mode?: Prisma.SortOrder | runtime.Types.Skip
   template?: Prisma.SortOrder | runtime.Types.Skip
   nonce?: Prisma.SortOrder | runtime.Types.Skip
   crlNumber?: Prisma.SortOrder | runtime.Types.Skip
+  crlMode?: Prisma.SortOrder | runtime.Types.Skip
+  crlUrl?: Prisma.SortOrder | runtime.Types.Skip
   crlNextUpdate?: Prisma.SortOrder | runtime.Types.Skip
+  crlThisUpdate?: Prisma.SortOrder | runtime.Types.Skip
+  crlListNumber?: Prisma.SortOrder | runtime.Types.Skip
+  crlDigest?: Prisma.SortOrder | runtime.Types.Skip
+  crlLearnedAt?: Prisma.SortOrder | runtime.Types.Skip
+  crlFetchAt?: Prisma.SortOrder | runtime.Types.Skip
+  crlFailures?: Prisma.SortOrder | runtime.Types.Skip
+  crlError?: Prisma.SortOrder | runtime.Types.Skip
+  crlErrorAt?: Prisma.SortOrder | runtime.Types.Skip
+  crlOverdueTold?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type AuthorityAvgOrderByAggregateInput = {
   crlNumber?: Prisma.SortOrder | runtime.Types.Skip
+  crlFailures?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type AuthorityMaxOrderByAggregateInput = {
@@ -574,11 +825,23 @@ export type AuthorityMaxOrderByAggregateInput = {
   issuingPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedKey?: Prisma.SortOrder | runtime.Types.Skip
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
+  route?: Prisma.SortOrder | runtime.Types.Skip
   issuerName?: Prisma.SortOrder | runtime.Types.Skip
   mode?: Prisma.SortOrder | runtime.Types.Skip
   nonce?: Prisma.SortOrder | runtime.Types.Skip
   crlNumber?: Prisma.SortOrder | runtime.Types.Skip
+  crlMode?: Prisma.SortOrder | runtime.Types.Skip
+  crlUrl?: Prisma.SortOrder | runtime.Types.Skip
   crlNextUpdate?: Prisma.SortOrder | runtime.Types.Skip
+  crlThisUpdate?: Prisma.SortOrder | runtime.Types.Skip
+  crlListNumber?: Prisma.SortOrder | runtime.Types.Skip
+  crlDigest?: Prisma.SortOrder | runtime.Types.Skip
+  crlLearnedAt?: Prisma.SortOrder | runtime.Types.Skip
+  crlFetchAt?: Prisma.SortOrder | runtime.Types.Skip
+  crlFailures?: Prisma.SortOrder | runtime.Types.Skip
+  crlError?: Prisma.SortOrder | runtime.Types.Skip
+  crlErrorAt?: Prisma.SortOrder | runtime.Types.Skip
+  crlOverdueTold?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -592,16 +855,29 @@ export type AuthorityMinOrderByAggregateInput = {
   issuingPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedKey?: Prisma.SortOrder | runtime.Types.Skip
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
+  route?: Prisma.SortOrder | runtime.Types.Skip
   issuerName?: Prisma.SortOrder | runtime.Types.Skip
   mode?: Prisma.SortOrder | runtime.Types.Skip
   nonce?: Prisma.SortOrder | runtime.Types.Skip
   crlNumber?: Prisma.SortOrder | runtime.Types.Skip
+  crlMode?: Prisma.SortOrder | runtime.Types.Skip
+  crlUrl?: Prisma.SortOrder | runtime.Types.Skip
   crlNextUpdate?: Prisma.SortOrder | runtime.Types.Skip
+  crlThisUpdate?: Prisma.SortOrder | runtime.Types.Skip
+  crlListNumber?: Prisma.SortOrder | runtime.Types.Skip
+  crlDigest?: Prisma.SortOrder | runtime.Types.Skip
+  crlLearnedAt?: Prisma.SortOrder | runtime.Types.Skip
+  crlFetchAt?: Prisma.SortOrder | runtime.Types.Skip
+  crlFailures?: Prisma.SortOrder | runtime.Types.Skip
+  crlError?: Prisma.SortOrder | runtime.Types.Skip
+  crlErrorAt?: Prisma.SortOrder | runtime.Types.Skip
+  crlOverdueTold?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type AuthoritySumOrderByAggregateInput = {
   crlNumber?: Prisma.SortOrder | runtime.Types.Skip
+  crlFailures?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type AuthorityCreateNestedOneWithoutCertificatesInput = {
@@ -650,12 +926,24 @@ export type AuthorityCreateWithoutCertificatesInput = {
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
+  route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
   crlNumber?: bigint | number | runtime.Types.Skip
+  crlMode?: string | runtime.Types.Skip
+  crlUrl?: string | null | runtime.Types.Skip
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Date | string | null | runtime.Types.Skip
+  crlListNumber?: string | null | runtime.Types.Skip
+  crlDigest?: string | null | runtime.Types.Skip
+  crlLearnedAt?: Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Date | string | null | runtime.Types.Skip
+  crlFailures?: number | runtime.Types.Skip
+  crlError?: string | null | runtime.Types.Skip
+  crlErrorAt?: Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
@@ -670,12 +958,24 @@ export type AuthorityUncheckedCreateWithoutCertificatesInput = {
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
+  route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
   crlNumber?: bigint | number | runtime.Types.Skip
+  crlMode?: string | runtime.Types.Skip
+  crlUrl?: string | null | runtime.Types.Skip
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Date | string | null | runtime.Types.Skip
+  crlListNumber?: string | null | runtime.Types.Skip
+  crlDigest?: string | null | runtime.Types.Skip
+  crlLearnedAt?: Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Date | string | null | runtime.Types.Skip
+  crlFailures?: number | runtime.Types.Skip
+  crlError?: string | null | runtime.Types.Skip
+  crlErrorAt?: Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
@@ -706,12 +1006,24 @@ export type AuthorityUpdateWithoutCertificatesInput = {
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  crlUrl?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  crlError?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
@@ -726,12 +1038,24 @@ export type AuthorityUncheckedUpdateWithoutCertificatesInput = {
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  crlUrl?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  crlError?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
@@ -746,12 +1070,24 @@ export type AuthorityCreateWithoutRevocationsInput = {
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
+  route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
   crlNumber?: bigint | number | runtime.Types.Skip
+  crlMode?: string | runtime.Types.Skip
+  crlUrl?: string | null | runtime.Types.Skip
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Date | string | null | runtime.Types.Skip
+  crlListNumber?: string | null | runtime.Types.Skip
+  crlDigest?: string | null | runtime.Types.Skip
+  crlLearnedAt?: Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Date | string | null | runtime.Types.Skip
+  crlFailures?: number | runtime.Types.Skip
+  crlError?: string | null | runtime.Types.Skip
+  crlErrorAt?: Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
@@ -766,12 +1102,24 @@ export type AuthorityUncheckedCreateWithoutRevocationsInput = {
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
+  route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
   crlNumber?: bigint | number | runtime.Types.Skip
+  crlMode?: string | runtime.Types.Skip
+  crlUrl?: string | null | runtime.Types.Skip
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Date | string | null | runtime.Types.Skip
+  crlListNumber?: string | null | runtime.Types.Skip
+  crlDigest?: string | null | runtime.Types.Skip
+  crlLearnedAt?: Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Date | string | null | runtime.Types.Skip
+  crlFailures?: number | runtime.Types.Skip
+  crlError?: string | null | runtime.Types.Skip
+  crlErrorAt?: Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
@@ -802,12 +1150,24 @@ export type AuthorityUpdateWithoutRevocationsInput = {
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  crlUrl?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  crlError?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
@@ -822,12 +1182,24 @@ export type AuthorityUncheckedUpdateWithoutRevocationsInput = {
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  crlUrl?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  crlError?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
@@ -882,12 +1254,24 @@ export type AuthoritySelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   issuingPem?: boolean | runtime.Types.Skip
   sealedKey?: boolean | runtime.Types.Skip
   fingerprint?: boolean | runtime.Types.Skip
+  route?: boolean | runtime.Types.Skip
   issuerName?: boolean | runtime.Types.Skip
   mode?: boolean | runtime.Types.Skip
   template?: boolean | runtime.Types.Skip
   nonce?: boolean | runtime.Types.Skip
   crlNumber?: boolean | runtime.Types.Skip
+  crlMode?: boolean | runtime.Types.Skip
+  crlUrl?: boolean | runtime.Types.Skip
   crlNextUpdate?: boolean | runtime.Types.Skip
+  crlThisUpdate?: boolean | runtime.Types.Skip
+  crlListNumber?: boolean | runtime.Types.Skip
+  crlDigest?: boolean | runtime.Types.Skip
+  crlLearnedAt?: boolean | runtime.Types.Skip
+  crlFetchAt?: boolean | runtime.Types.Skip
+  crlFailures?: boolean | runtime.Types.Skip
+  crlError?: boolean | runtime.Types.Skip
+  crlErrorAt?: boolean | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
   certificates?: boolean | Prisma.Authority$certificatesArgs<ExtArgs> | runtime.Types.Skip
   revocations?: boolean | Prisma.Authority$revocationsArgs<ExtArgs> | runtime.Types.Skip
@@ -904,12 +1288,24 @@ export type AuthoritySelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   issuingPem?: boolean | runtime.Types.Skip
   sealedKey?: boolean | runtime.Types.Skip
   fingerprint?: boolean | runtime.Types.Skip
+  route?: boolean | runtime.Types.Skip
   issuerName?: boolean | runtime.Types.Skip
   mode?: boolean | runtime.Types.Skip
   template?: boolean | runtime.Types.Skip
   nonce?: boolean | runtime.Types.Skip
   crlNumber?: boolean | runtime.Types.Skip
+  crlMode?: boolean | runtime.Types.Skip
+  crlUrl?: boolean | runtime.Types.Skip
   crlNextUpdate?: boolean | runtime.Types.Skip
+  crlThisUpdate?: boolean | runtime.Types.Skip
+  crlListNumber?: boolean | runtime.Types.Skip
+  crlDigest?: boolean | runtime.Types.Skip
+  crlLearnedAt?: boolean | runtime.Types.Skip
+  crlFetchAt?: boolean | runtime.Types.Skip
+  crlFailures?: boolean | runtime.Types.Skip
+  crlError?: boolean | runtime.Types.Skip
+  crlErrorAt?: boolean | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
 }, ExtArgs["result"]["authority"]>
 
@@ -923,12 +1319,24 @@ export type AuthoritySelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   issuingPem?: boolean | runtime.Types.Skip
   sealedKey?: boolean | runtime.Types.Skip
   fingerprint?: boolean | runtime.Types.Skip
+  route?: boolean | runtime.Types.Skip
   issuerName?: boolean | runtime.Types.Skip
   mode?: boolean | runtime.Types.Skip
   template?: boolean | runtime.Types.Skip
   nonce?: boolean | runtime.Types.Skip
   crlNumber?: boolean | runtime.Types.Skip
+  crlMode?: boolean | runtime.Types.Skip
+  crlUrl?: boolean | runtime.Types.Skip
   crlNextUpdate?: boolean | runtime.Types.Skip
+  crlThisUpdate?: boolean | runtime.Types.Skip
+  crlListNumber?: boolean | runtime.Types.Skip
+  crlDigest?: boolean | runtime.Types.Skip
+  crlLearnedAt?: boolean | runtime.Types.Skip
+  crlFetchAt?: boolean | runtime.Types.Skip
+  crlFailures?: boolean | runtime.Types.Skip
+  crlError?: boolean | runtime.Types.Skip
+  crlErrorAt?: boolean | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
 }, ExtArgs["result"]["authority"]>
 
@@ -942,16 +1350,28 @@ export type AuthoritySelectScalar = {
   issuingPem?: boolean | runtime.Types.Skip
   sealedKey?: boolean | runtime.Types.Skip
   fingerprint?: boolean | runtime.Types.Skip
+  route?: boolean | runtime.Types.Skip
   issuerName?: boolean | runtime.Types.Skip
   mode?: boolean | runtime.Types.Skip
   template?: boolean | runtime.Types.Skip
   nonce?: boolean | runtime.Types.Skip
   crlNumber?: boolean | runtime.Types.Skip
+  crlMode?: boolean | runtime.Types.Skip
+  crlUrl?: boolean | runtime.Types.Skip
   crlNextUpdate?: boolean | runtime.Types.Skip
+  crlThisUpdate?: boolean | runtime.Types.Skip
+  crlListNumber?: boolean | runtime.Types.Skip
+  crlDigest?: boolean | runtime.Types.Skip
+  crlLearnedAt?: boolean | runtime.Types.Skip
+  crlFetchAt?: boolean | runtime.Types.Skip
+  crlFailures?: boolean | runtime.Types.Skip
+  crlError?: boolean | runtime.Types.Skip
+  crlErrorAt?: boolean | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
 }
 
-export type AuthorityOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "kind" | "status" | "rootPem" | "sealedRoot" | "issuingPem" | "sealedKey" | "fingerprint" | "issuerName" | "mode" | "template" | "nonce" | "crlNumber" | "crlNextUpdate" | "createdAt", ExtArgs["result"]["authority"], runtime.Types.Skip>
+export type AuthorityOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "kind" | "status" | "rootPem" | "sealedRoot" | "issuingPem" | "sealedKey" | "fingerprint" | "route" | "issuerName" | "mode" | "template" | "nonce" | "crlNumber" | "crlMode" | "crlUrl" | "crlNextUpdate" | "crlThisUpdate" | "crlListNumber" | "crlDigest" | "crlLearnedAt" | "crlFetchAt" | "crlFailures" | "crlError" | "crlErrorAt" | "crlOverdueTold" | "createdAt", ExtArgs["result"]["authority"], runtime.Types.Skip>
 export type AuthorityInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   certificates?: boolean | Prisma.Authority$certificatesArgs<ExtArgs> | runtime.Types.Skip
   revocations?: boolean | Prisma.Authority$revocationsArgs<ExtArgs> | runtime.Types.Skip
@@ -976,12 +1396,24 @@ export type $AuthorityPayload<ExtArgs extends runtime.Types.Extensions.InternalA
     issuingPem: string
     sealedKey: string | null
     fingerprint: string | null
+    route: string
     issuerName: string | null
     mode: string
     template: runtime.JsonValue | null
     nonce: string | null
     crlNumber: bigint
+    crlMode: string
+    crlUrl: string | null
     crlNextUpdate: Date | null
+    crlThisUpdate: Date | null
+    crlListNumber: string | null
+    crlDigest: string | null
+    crlLearnedAt: Date | null
+    crlFetchAt: Date | null
+    crlFailures: number
+    crlError: string | null
+    crlErrorAt: Date | null
+    crlOverdueTold: boolean
     createdAt: Date
   }, ExtArgs["result"]["authority"]>
   composites: {}
@@ -1417,12 +1849,24 @@ export interface AuthorityFieldRefs {
   readonly issuingPem: Prisma.FieldRef<"Authority", 'String'>
   readonly sealedKey: Prisma.FieldRef<"Authority", 'String'>
   readonly fingerprint: Prisma.FieldRef<"Authority", 'String'>
+  readonly route: Prisma.FieldRef<"Authority", 'String'>
   readonly issuerName: Prisma.FieldRef<"Authority", 'String'>
   readonly mode: Prisma.FieldRef<"Authority", 'String'>
   readonly template: Prisma.FieldRef<"Authority", 'Json'>
   readonly nonce: Prisma.FieldRef<"Authority", 'String'>
   readonly crlNumber: Prisma.FieldRef<"Authority", 'BigInt'>
+  readonly crlMode: Prisma.FieldRef<"Authority", 'String'>
+  readonly crlUrl: Prisma.FieldRef<"Authority", 'String'>
   readonly crlNextUpdate: Prisma.FieldRef<"Authority", 'DateTime'>
+  readonly crlThisUpdate: Prisma.FieldRef<"Authority", 'DateTime'>
+  readonly crlListNumber: Prisma.FieldRef<"Authority", 'String'>
+  readonly crlDigest: Prisma.FieldRef<"Authority", 'String'>
+  readonly crlLearnedAt: Prisma.FieldRef<"Authority", 'DateTime'>
+  readonly crlFetchAt: Prisma.FieldRef<"Authority", 'DateTime'>
+  readonly crlFailures: Prisma.FieldRef<"Authority", 'Int'>
+  readonly crlError: Prisma.FieldRef<"Authority", 'String'>
+  readonly crlErrorAt: Prisma.FieldRef<"Authority", 'DateTime'>
+  readonly crlOverdueTold: Prisma.FieldRef<"Authority", 'Boolean'>
   readonly createdAt: Prisma.FieldRef<"Authority", 'DateTime'>
 }
     

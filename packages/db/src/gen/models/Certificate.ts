@@ -36,6 +36,7 @@ export type CertificateSumAggregateOutputType = {
 
 export type CertificateMinAggregateOutputType = {
   fingerprint: string | null
+  route: string | null
   deviceId: string | null
   authorityId: string | null
   serial: string | null
@@ -52,6 +53,7 @@ export type CertificateMinAggregateOutputType = {
 
 export type CertificateMaxAggregateOutputType = {
   fingerprint: string | null
+  route: string | null
   deviceId: string | null
   authorityId: string | null
   serial: string | null
@@ -68,6 +70,7 @@ export type CertificateMaxAggregateOutputType = {
 
 export type CertificateCountAggregateOutputType = {
   fingerprint: number
+  route: number
   deviceId: number
   authorityId: number
   serial: number
@@ -94,6 +97,7 @@ export type CertificateSumAggregateInputType = {
 
 export type CertificateMinAggregateInputType = {
   fingerprint?: true | runtime.Types.Skip
+  route?: true | runtime.Types.Skip
   deviceId?: true | runtime.Types.Skip
   authorityId?: true | runtime.Types.Skip
   serial?: true | runtime.Types.Skip
@@ -110,6 +114,7 @@ export type CertificateMinAggregateInputType = {
 
 export type CertificateMaxAggregateInputType = {
   fingerprint?: true | runtime.Types.Skip
+  route?: true | runtime.Types.Skip
   deviceId?: true | runtime.Types.Skip
   authorityId?: true | runtime.Types.Skip
   serial?: true | runtime.Types.Skip
@@ -126,6 +131,7 @@ export type CertificateMaxAggregateInputType = {
 
 export type CertificateCountAggregateInputType = {
   fingerprint?: true | runtime.Types.Skip
+  route?: true | runtime.Types.Skip
   deviceId?: true | runtime.Types.Skip
   authorityId?: true | runtime.Types.Skip
   serial?: true | runtime.Types.Skip
@@ -229,6 +235,7 @@ export type CertificateGroupByArgs<ExtArgs extends runtime.Types.Extensions.Inte
 
 export type CertificateGroupByOutputType = {
   fingerprint: string
+  route: string
   deviceId: string
   authorityId: string
   serial: string
@@ -268,6 +275,7 @@ export type CertificateWhereInput = {
   OR?: Prisma.CertificateWhereInput[] | runtime.Types.Skip
   NOT?: Prisma.CertificateWhereInput | Prisma.CertificateWhereInput[] | runtime.Types.Skip
   fingerprint?: Prisma.StringFilter<"Certificate"> | string | runtime.Types.Skip
+  route?: Prisma.StringFilter<"Certificate"> | string | runtime.Types.Skip
   deviceId?: Prisma.UuidFilter<"Certificate"> | string | runtime.Types.Skip
   authorityId?: Prisma.UuidFilter<"Certificate"> | string | runtime.Types.Skip
   serial?: Prisma.StringFilter<"Certificate"> | string | runtime.Types.Skip
@@ -286,6 +294,7 @@ export type CertificateWhereInput = {
 
 export type CertificateOrderByWithRelationInput = {
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
+  route?: Prisma.SortOrder | runtime.Types.Skip
   deviceId?: Prisma.SortOrder | runtime.Types.Skip
   authorityId?: Prisma.SortOrder | runtime.Types.Skip
   serial?: Prisma.SortOrder | runtime.Types.Skip
@@ -303,11 +312,13 @@ export type CertificateOrderByWithRelationInput = {
 }
 
 export type CertificateWhereUniqueInput = Prisma.AtLeast<{
-  fingerprint?: string | runtime.Types.Skip
   authorityId_serial?: Prisma.CertificateAuthorityIdSerialCompoundUniqueInput | runtime.Types.Skip
+  fingerprint_route?: Prisma.CertificateFingerprintRouteCompoundUniqueInput | runtime.Types.Skip
   AND?: Prisma.CertificateWhereInput | Prisma.CertificateWhereInput[] | runtime.Types.Skip
   OR?: Prisma.CertificateWhereInput[] | runtime.Types.Skip
   NOT?: Prisma.CertificateWhereInput | Prisma.CertificateWhereInput[] | runtime.Types.Skip
+  fingerprint?: Prisma.StringFilter<"Certificate"> | string | runtime.Types.Skip
+  route?: Prisma.StringFilter<"Certificate"> | string | runtime.Types.Skip
   deviceId?: Prisma.UuidFilter<"Certificate"> | string | runtime.Types.Skip
   authorityId?: Prisma.UuidFilter<"Certificate"> | string | runtime.Types.Skip
   serial?: Prisma.StringFilter<"Certificate"> | string | runtime.Types.Skip
@@ -322,10 +333,11 @@ export type CertificateWhereUniqueInput = Prisma.AtLeast<{
   revocationReason?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
   device?: Prisma.XOR<Prisma.DeviceScalarRelationFilter, Prisma.DeviceWhereInput> | runtime.Types.Skip
   authority?: Prisma.XOR<Prisma.AuthorityScalarRelationFilter, Prisma.AuthorityWhereInput> | runtime.Types.Skip
-}, "fingerprint" | "authorityId_serial">
+}, "fingerprint_route" | "authorityId_serial">
 
 export type CertificateOrderByWithAggregationInput = {
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
+  route?: Prisma.SortOrder | runtime.Types.Skip
   deviceId?: Prisma.SortOrder | runtime.Types.Skip
   authorityId?: Prisma.SortOrder | runtime.Types.Skip
   serial?: Prisma.SortOrder | runtime.Types.Skip
@@ -350,6 +362,7 @@ export type CertificateScalarWhereWithAggregatesInput = {
   OR?: Prisma.CertificateScalarWhereWithAggregatesInput[] | runtime.Types.Skip
   NOT?: Prisma.CertificateScalarWhereWithAggregatesInput | Prisma.CertificateScalarWhereWithAggregatesInput[] | runtime.Types.Skip
   fingerprint?: Prisma.StringWithAggregatesFilter<"Certificate"> | string | runtime.Types.Skip
+  route?: Prisma.StringWithAggregatesFilter<"Certificate"> | string | runtime.Types.Skip
   deviceId?: Prisma.UuidWithAggregatesFilter<"Certificate"> | string | runtime.Types.Skip
   authorityId?: Prisma.UuidWithAggregatesFilter<"Certificate"> | string | runtime.Types.Skip
   serial?: Prisma.StringWithAggregatesFilter<"Certificate"> | string | runtime.Types.Skip
@@ -366,6 +379,7 @@ export type CertificateScalarWhereWithAggregatesInput = {
 
 export type CertificateCreateInput = {
   fingerprint: string
+  route?: string | runtime.Types.Skip
   serial: string
   subject: string
   pem: string
@@ -382,6 +396,7 @@ export type CertificateCreateInput = {
 
 export type CertificateUncheckedCreateInput = {
   fingerprint: string
+  route?: string | runtime.Types.Skip
   deviceId: string
   authorityId: string
   serial: string
@@ -398,6 +413,7 @@ export type CertificateUncheckedCreateInput = {
 
 export type CertificateUpdateInput = {
   fingerprint?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   serial?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   subject?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   pem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -414,6 +430,7 @@ export type CertificateUpdateInput = {
 
 export type CertificateUncheckedUpdateInput = {
   fingerprint?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   deviceId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   authorityId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   serial?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -430,6 +447,7 @@ export type CertificateUncheckedUpdateInput = {
 
 export type CertificateCreateManyInput = {
   fingerprint: string
+  route?: string | runtime.Types.Skip
   deviceId: string
   authorityId: string
   serial: string
@@ -446,6 +464,7 @@ export type CertificateCreateManyInput = {
 
 export type CertificateUpdateManyMutationInput = {
   fingerprint?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   serial?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   subject?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   pem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -460,6 +479,7 @@ export type CertificateUpdateManyMutationInput = {
 
 export type CertificateUncheckedUpdateManyInput = {
   fingerprint?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   deviceId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   authorityId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   serial?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -489,8 +509,14 @@ export type CertificateAuthorityIdSerialCompoundUniqueInput = {
   serial: string
 }
 
+export type CertificateFingerprintRouteCompoundUniqueInput = {
+  fingerprint: string
+  route: string
+}
+
 export type CertificateCountOrderByAggregateInput = {
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
+  route?: Prisma.SortOrder | runtime.Types.Skip
   deviceId?: Prisma.SortOrder | runtime.Types.Skip
   authorityId?: Prisma.SortOrder | runtime.Types.Skip
   serial?: Prisma.SortOrder | runtime.Types.Skip
@@ -511,6 +537,7 @@ export type CertificateAvgOrderByAggregateInput = {
 
 export type CertificateMaxOrderByAggregateInput = {
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
+  route?: Prisma.SortOrder | runtime.Types.Skip
   deviceId?: Prisma.SortOrder | runtime.Types.Skip
   authorityId?: Prisma.SortOrder | runtime.Types.Skip
   serial?: Prisma.SortOrder | runtime.Types.Skip
@@ -527,6 +554,7 @@ export type CertificateMaxOrderByAggregateInput = {
 
 export type CertificateMinOrderByAggregateInput = {
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
+  route?: Prisma.SortOrder | runtime.Types.Skip
   deviceId?: Prisma.SortOrder | runtime.Types.Skip
   authorityId?: Prisma.SortOrder | runtime.Types.Skip
   serial?: Prisma.SortOrder | runtime.Types.Skip
@@ -631,6 +659,7 @@ export type CertificateUncheckedUpdateManyWithoutAuthorityNestedInput = {
 
 export type CertificateCreateWithoutDeviceInput = {
   fingerprint: string
+  route?: string | runtime.Types.Skip
   serial: string
   subject: string
   pem: string
@@ -646,6 +675,7 @@ export type CertificateCreateWithoutDeviceInput = {
 
 export type CertificateUncheckedCreateWithoutDeviceInput = {
   fingerprint: string
+  route?: string | runtime.Types.Skip
   authorityId: string
   serial: string
   subject: string
@@ -690,6 +720,7 @@ export type CertificateScalarWhereInput = {
   OR?: Prisma.CertificateScalarWhereInput[] | runtime.Types.Skip
   NOT?: Prisma.CertificateScalarWhereInput | Prisma.CertificateScalarWhereInput[] | runtime.Types.Skip
   fingerprint?: Prisma.StringFilter<"Certificate"> | string | runtime.Types.Skip
+  route?: Prisma.StringFilter<"Certificate"> | string | runtime.Types.Skip
   deviceId?: Prisma.UuidFilter<"Certificate"> | string | runtime.Types.Skip
   authorityId?: Prisma.UuidFilter<"Certificate"> | string | runtime.Types.Skip
   serial?: Prisma.StringFilter<"Certificate"> | string | runtime.Types.Skip
@@ -706,6 +737,7 @@ export type CertificateScalarWhereInput = {
 
 export type CertificateCreateWithoutAuthorityInput = {
   fingerprint: string
+  route?: string | runtime.Types.Skip
   serial: string
   subject: string
   pem: string
@@ -721,6 +753,7 @@ export type CertificateCreateWithoutAuthorityInput = {
 
 export type CertificateUncheckedCreateWithoutAuthorityInput = {
   fingerprint: string
+  route?: string | runtime.Types.Skip
   deviceId: string
   serial: string
   subject: string
@@ -762,6 +795,7 @@ export type CertificateUpdateManyWithWhereWithoutAuthorityInput = {
 
 export type CertificateCreateManyDeviceInput = {
   fingerprint: string
+  route?: string | runtime.Types.Skip
   authorityId: string
   serial: string
   subject: string
@@ -777,6 +811,7 @@ export type CertificateCreateManyDeviceInput = {
 
 export type CertificateUpdateWithoutDeviceInput = {
   fingerprint?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   serial?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   subject?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   pem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -792,6 +827,7 @@ export type CertificateUpdateWithoutDeviceInput = {
 
 export type CertificateUncheckedUpdateWithoutDeviceInput = {
   fingerprint?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   authorityId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   serial?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   subject?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -807,6 +843,7 @@ export type CertificateUncheckedUpdateWithoutDeviceInput = {
 
 export type CertificateUncheckedUpdateManyWithoutDeviceInput = {
   fingerprint?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   authorityId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   serial?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   subject?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -822,6 +859,7 @@ export type CertificateUncheckedUpdateManyWithoutDeviceInput = {
 
 export type CertificateCreateManyAuthorityInput = {
   fingerprint: string
+  route?: string | runtime.Types.Skip
   deviceId: string
   serial: string
   subject: string
@@ -837,6 +875,7 @@ export type CertificateCreateManyAuthorityInput = {
 
 export type CertificateUpdateWithoutAuthorityInput = {
   fingerprint?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   serial?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   subject?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   pem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -852,6 +891,7 @@ export type CertificateUpdateWithoutAuthorityInput = {
 
 export type CertificateUncheckedUpdateWithoutAuthorityInput = {
   fingerprint?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   deviceId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   serial?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   subject?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -867,6 +907,7 @@ export type CertificateUncheckedUpdateWithoutAuthorityInput = {
 
 export type CertificateUncheckedUpdateManyWithoutAuthorityInput = {
   fingerprint?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   deviceId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   serial?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   subject?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -884,6 +925,7 @@ export type CertificateUncheckedUpdateManyWithoutAuthorityInput = {
 
 export type CertificateSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   fingerprint?: boolean | runtime.Types.Skip
+  route?: boolean | runtime.Types.Skip
   deviceId?: boolean | runtime.Types.Skip
   authorityId?: boolean | runtime.Types.Skip
   serial?: boolean | runtime.Types.Skip
@@ -902,6 +944,7 @@ export type CertificateSelect<ExtArgs extends runtime.Types.Extensions.InternalA
 
 export type CertificateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   fingerprint?: boolean | runtime.Types.Skip
+  route?: boolean | runtime.Types.Skip
   deviceId?: boolean | runtime.Types.Skip
   authorityId?: boolean | runtime.Types.Skip
   serial?: boolean | runtime.Types.Skip
@@ -920,6 +963,7 @@ export type CertificateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.E
 
 export type CertificateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   fingerprint?: boolean | runtime.Types.Skip
+  route?: boolean | runtime.Types.Skip
   deviceId?: boolean | runtime.Types.Skip
   authorityId?: boolean | runtime.Types.Skip
   serial?: boolean | runtime.Types.Skip
@@ -938,6 +982,7 @@ export type CertificateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.E
 
 export type CertificateSelectScalar = {
   fingerprint?: boolean | runtime.Types.Skip
+  route?: boolean | runtime.Types.Skip
   deviceId?: boolean | runtime.Types.Skip
   authorityId?: boolean | runtime.Types.Skip
   serial?: boolean | runtime.Types.Skip
@@ -952,7 +997,7 @@ export type CertificateSelectScalar = {
   revocationReason?: boolean | runtime.Types.Skip
 }
 
-export type CertificateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"fingerprint" | "deviceId" | "authorityId" | "serial" | "subject" | "pem" | "notBefore" | "notAfter" | "status" | "supersedeAt" | "noticed" | "revokedAt" | "revocationReason", ExtArgs["result"]["certificate"], runtime.Types.Skip>
+export type CertificateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"fingerprint" | "route" | "deviceId" | "authorityId" | "serial" | "subject" | "pem" | "notBefore" | "notAfter" | "status" | "supersedeAt" | "noticed" | "revokedAt" | "revocationReason", ExtArgs["result"]["certificate"], runtime.Types.Skip>
 export type CertificateInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
@@ -974,6 +1019,7 @@ export type $CertificatePayload<ExtArgs extends runtime.Types.Extensions.Interna
   }
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     fingerprint: string
+    route: string
     deviceId: string
     authorityId: string
     serial: string
@@ -1412,6 +1458,7 @@ export interface Prisma__CertificateClient<T, Null = never, ExtArgs extends runt
  */
 export interface CertificateFieldRefs {
   readonly fingerprint: Prisma.FieldRef<"Certificate", 'String'>
+  readonly route: Prisma.FieldRef<"Certificate", 'String'>
   readonly deviceId: Prisma.FieldRef<"Certificate", 'String'>
   readonly authorityId: Prisma.FieldRef<"Certificate", 'String'>
   readonly serial: Prisma.FieldRef<"Certificate", 'String'>

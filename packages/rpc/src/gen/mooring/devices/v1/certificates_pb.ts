@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mooring/devices/v1/certificates.proto.
  */
 export const file_mooring_devices_v1_certificates: GenFile = /*@__PURE__*/
-  fileDesc("CiVtb29yaW5nL2RldmljZXMvdjEvY2VydGlmaWNhdGVzLnByb3RvEhJtb29yaW5nLmRldmljZXMudjEiygIKC0NlcnRpZmljYXRlEhMKC2ZpbmdlcnByaW50GAEgASgJEg4KBnNlcmlhbBgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEg4KBnN0YXR1cxgEIAEoCRIuCgpub3RfYmVmb3JlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglub3RfYWZ0ZXIYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh4KEXJldm9jYXRpb25fcmVhc29uGAggASgJSACIAQESMAoMc3VwZXJzZWRlX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIUChJfcmV2b2NhdGlvbl9yZWFzb24iqAEKEkNlcnRpZmljYXRlUHJvZmlsZRIaCg12YWxpZGl0eV9kYXlzGAEgASgFSACIAQESGQoMb3JnYW5pemF0aW9uGAIgASgJSAGIAQESIAoTb3JnYW5pemF0aW9uYWxfdW5pdBgDIAEoCUgCiAEBQhAKDl92YWxpZGl0eV9kYXlzQg8KDV9vcmdhbml6YXRpb25CFgoUX29yZ2FuaXphdGlvbmFsX3VuaXQibAobU2V0Q2VydGlmaWNhdGVTdGF0dXNSZXF1ZXN0EhMKC3Byb2R1Y3Rfa2V5GAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEhMKC2ZpbmdlcnByaW50GAMgASgJEg4KBnN0YXR1cxgEIAEoCSK1AQoTSXNzdWVLZXlQYWlyUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIVCghrZXlfdHlwZRgDIAEoCUgAiAEBEhoKDXZhbGlkaXR5X2RheXMYBCABKAVIAYgBARIVCghwYXNzd29yZBgFIAEoCUgCiAEBQgsKCV9rZXlfdHlwZUIQCg5fdmFsaWRpdHlfZGF5c0ILCglfcGFzc3dvcmQiygEKFElzc3VlS2V5UGFpclJlc3BvbnNlEjQKC2NlcnRpZmljYXRlGAEgASgLMh8ubW9vcmluZy5kZXZpY2VzLnYxLkNlcnRpZmljYXRlEhcKD2NlcnRpZmljYXRlX3BlbRgCIAEoCRIRCgljaGFpbl9wZW0YAyABKAkSHAoPcHJpdmF0ZV9rZXlfcGVtGAQgASgJSACIAQESEwoGcGtjczEyGAUgASgMSAGIAQFCEgoQX3ByaXZhdGVfa2V5X3BlbUIJCgdfcGtjczEyImUKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0Eg8KB2Nzcl9wZW0YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSFgoJa2VlcHNfb2xkGAMgASgISACIAQFCDAoKX2tlZXBzX29sZCKxAQoYUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlEjQKC2NlcnRpZmljYXRlGAEgASgLMh8ubW9vcmluZy5kZXZpY2VzLnYxLkNlcnRpZmljYXRlEhcKD2NlcnRpZmljYXRlX3BlbRgCIAEoCRIRCgljaGFpbl9wZW0YAyABKAkSMwoPYWN0aXZhdGVfYmVmb3JlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJfChpSZWdpc3RlckNlcnRpZmljYXRlUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAyABKAkixgEKFFByb3Zpc2lvbmluZ1RlbXBsYXRlEhMKC3Byb2R1Y3Rfa2V5GAEgASgJEhkKDG5hbWVfcGF0dGVybhgCIAEoCUgAiAEBEkAKBHRhZ3MYAyADKAsyMi5tb29yaW5nLmRldmljZXMudjEuUHJvdmlzaW9uaW5nVGVtcGxhdGUuVGFnc0VudHJ5GisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KDV9uYW1lX3BhdHRlcm4i4wIKFENlcnRpZmljYXRlQXV0aG9yaXR5EhQKDGF1dGhvcml0eV9pZBgBIAEoCRIMCgRraW5kGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YBCABKAkSFQoIcm9vdF9wZW0YBSABKAlIAIgBARIUCgxoYXNfcm9vdF9rZXkYBiABKAgSDAoEbW9kZRgHIAEoCRI6Cgh0ZW1wbGF0ZRgIIAEoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5Qcm92aXNpb25pbmdUZW1wbGF0ZRISCgVub25jZRgJIAEoCUgBiAEBEiwKCGxpc3RfZHVlGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEILCglfcm9vdF9wZW1CCAoGX25vbmNlIlgKF0xpc3RBdXRob3JpdGllc1Jlc3BvbnNlEj0KC2F1dGhvcml0aWVzGAEgAygLMigubW9vcmluZy5kZXZpY2VzLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IkQKFlJvdGF0ZUF1dGhvcml0eVJlcXVlc3QSGQoMcm9vdF9rZXlfcGVtGAEgASgJSACIAQFCDwoNX3Jvb3Rfa2V5X3BlbSI9ChNUYWtlUm9vdEtleVJlc3BvbnNlEhQKDHJvb3Rfa2V5X3BlbRgBIAEoCRIQCghyb290X3BlbRgCIAEoCSKLAQoYUmVnaXN0ZXJBdXRob3JpdHlSZXF1ZXN0EhcKD2NlcnRpZmljYXRlX3BlbRgBIAEoCRIRCgRtb2RlGAIgASgJSACIAQESOgoIdGVtcGxhdGUYAyABKAsyKC5tb29yaW5nLmRldmljZXMudjEuUHJvdmlzaW9uaW5nVGVtcGxhdGVCBwoFX21vZGUiRgoVUHJvdmVBdXRob3JpdHlSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAiABKAkipgEKFlVwZGF0ZUF1dGhvcml0eVJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhMKBnN0YXR1cxgCIAEoCUgAiAEBEhEKBG1vZGUYAyABKAlIAYgBARI6Cgh0ZW1wbGF0ZRgEIAEoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5Qcm92aXNpb25pbmdUZW1wbGF0ZUIJCgdfc3RhdHVzQgcKBV9tb2RlIkIKGFB1dFJldm9jYXRpb25MaXN0UmVxdWVzdBIUCgxhdXRob3JpdHlfaWQYASABKAkSEAoIbGlzdF9wZW0YAiABKAkiMAoYR2V0UmV2b2NhdGlvbkxpc3RSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCSIpChlHZXRSZXZvY2F0aW9uTGlzdFJlc3BvbnNlEgwKBGxpc3QYASABKAwiQwoaQW5zd2VyU3RhdHVzUmVxdWVzdFJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEg8KB3JlcXVlc3QYAiABKAwiLwobQW5zd2VyU3RhdHVzUmVxdWVzdFJlc3BvbnNlEhAKCHJlc3BvbnNlGAEgASgMYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiVtb29yaW5nL2RldmljZXMvdjEvY2VydGlmaWNhdGVzLnByb3RvEhJtb29yaW5nLmRldmljZXMudjEiygIKC0NlcnRpZmljYXRlEhMKC2ZpbmdlcnByaW50GAEgASgJEg4KBnNlcmlhbBgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEg4KBnN0YXR1cxgEIAEoCRIuCgpub3RfYmVmb3JlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglub3RfYWZ0ZXIYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh4KEXJldm9jYXRpb25fcmVhc29uGAggASgJSACIAQESMAoMc3VwZXJzZWRlX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIUChJfcmV2b2NhdGlvbl9yZWFzb24iqAEKEkNlcnRpZmljYXRlUHJvZmlsZRIaCg12YWxpZGl0eV9kYXlzGAEgASgFSACIAQESGQoMb3JnYW5pemF0aW9uGAIgASgJSAGIAQESIAoTb3JnYW5pemF0aW9uYWxfdW5pdBgDIAEoCUgCiAEBQhAKDl92YWxpZGl0eV9kYXlzQg8KDV9vcmdhbml6YXRpb25CFgoUX29yZ2FuaXphdGlvbmFsX3VuaXQibAobU2V0Q2VydGlmaWNhdGVTdGF0dXNSZXF1ZXN0EhMKC3Byb2R1Y3Rfa2V5GAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEhMKC2ZpbmdlcnByaW50GAMgASgJEg4KBnN0YXR1cxgEIAEoCSK1AQoTSXNzdWVLZXlQYWlyUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIVCghrZXlfdHlwZRgDIAEoCUgAiAEBEhoKDXZhbGlkaXR5X2RheXMYBCABKAVIAYgBARIVCghwYXNzd29yZBgFIAEoCUgCiAEBQgsKCV9rZXlfdHlwZUIQCg5fdmFsaWRpdHlfZGF5c0ILCglfcGFzc3dvcmQiygEKFElzc3VlS2V5UGFpclJlc3BvbnNlEjQKC2NlcnRpZmljYXRlGAEgASgLMh8ubW9vcmluZy5kZXZpY2VzLnYxLkNlcnRpZmljYXRlEhcKD2NlcnRpZmljYXRlX3BlbRgCIAEoCRIRCgljaGFpbl9wZW0YAyABKAkSHAoPcHJpdmF0ZV9rZXlfcGVtGAQgASgJSACIAQESEwoGcGtjczEyGAUgASgMSAGIAQFCEgoQX3ByaXZhdGVfa2V5X3BlbUIJCgdfcGtjczEyImUKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0Eg8KB2Nzcl9wZW0YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSFgoJa2VlcHNfb2xkGAMgASgISACIAQFCDAoKX2tlZXBzX29sZCKxAQoYUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlEjQKC2NlcnRpZmljYXRlGAEgASgLMh8ubW9vcmluZy5kZXZpY2VzLnYxLkNlcnRpZmljYXRlEhcKD2NlcnRpZmljYXRlX3BlbRgCIAEoCRIRCgljaGFpbl9wZW0YAyABKAkSMwoPYWN0aXZhdGVfYmVmb3JlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJfChpSZWdpc3RlckNlcnRpZmljYXRlUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAyABKAkixgEKFFByb3Zpc2lvbmluZ1RlbXBsYXRlEhMKC3Byb2R1Y3Rfa2V5GAEgASgJEhkKDG5hbWVfcGF0dGVybhgCIAEoCUgAiAEBEkAKBHRhZ3MYAyADKAsyMi5tb29yaW5nLmRldmljZXMudjEuUHJvdmlzaW9uaW5nVGVtcGxhdGUuVGFnc0VudHJ5GisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KDV9uYW1lX3BhdHRlcm4i+wIKFFJldm9jYXRpb25MaXN0U3RhdHVzEgwKBG1vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSEAoDdXJsGAMgASgJSACIAQESEwoGbnVtYmVyGAQgASgJSAGIAQESLwoLdGhpc191cGRhdGUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC25leHRfdXBkYXRlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpsZWFybmVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpuZXh0X2ZldGNoGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgVlcnJvchgJIAEoCUgCiAEBEiwKCGVycm9yX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGCgRfdXJsQgkKB19udW1iZXJCCAoGX2Vycm9yIugDChRDZXJ0aWZpY2F0ZUF1dGhvcml0eRIUCgxhdXRob3JpdHlfaWQYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzdGF0dXMYAyABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAQgASgJEhUKCHJvb3RfcGVtGAUgASgJSACIAQESFAoMaGFzX3Jvb3Rfa2V5GAYgASgIEgwKBG1vZGUYByABKAkSOgoIdGVtcGxhdGUYCCABKAsyKC5tb29yaW5nLmRldmljZXMudjEuUHJvdmlzaW9uaW5nVGVtcGxhdGUSEgoFbm9uY2UYCSABKAlIAYgBARIsCghsaXN0X2R1ZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoPcmV2b2NhdGlvbl9saXN0GAwgASgLMigubW9vcmluZy5kZXZpY2VzLnYxLlJldm9jYXRpb25MaXN0U3RhdHVzEhYKDmJ5X3NlcnZlcl9uYW1lGA0gASgIEhgKC3NlcnZlcl9uYW1lGA4gASgJSAKIAQFCCwoJX3Jvb3RfcGVtQggKBl9ub25jZUIOCgxfc2VydmVyX25hbWUiWAoXTGlzdEF1dGhvcml0aWVzUmVzcG9uc2USPQoLYXV0aG9yaXRpZXMYASADKAsyKC5tb29yaW5nLmRldmljZXMudjEuQ2VydGlmaWNhdGVBdXRob3JpdHkiRAoWUm90YXRlQXV0aG9yaXR5UmVxdWVzdBIZCgxyb290X2tleV9wZW0YASABKAlIAIgBAUIPCg1fcm9vdF9rZXlfcGVtIj0KE1Rha2VSb290S2V5UmVzcG9uc2USFAoMcm9vdF9rZXlfcGVtGAEgASgJEhAKCHJvb3RfcGVtGAIgASgJIoECChhSZWdpc3RlckF1dGhvcml0eVJlcXVlc3QSFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhEKBG1vZGUYAiABKAlIAIgBARI6Cgh0ZW1wbGF0ZRgDIAEoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5Qcm92aXNpb25pbmdUZW1wbGF0ZRIVCghjcmxfbW9kZRgEIAEoCUgBiAEBEhQKB2NybF91cmwYBSABKAlIAogBARIbCg5ieV9zZXJ2ZXJfbmFtZRgGIAEoCEgDiAEBQgcKBV9tb2RlQgsKCV9jcmxfbW9kZUIKCghfY3JsX3VybEIRCg9fYnlfc2VydmVyX25hbWUiRgoVUHJvdmVBdXRob3JpdHlSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAiABKAki7AEKFlVwZGF0ZUF1dGhvcml0eVJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhMKBnN0YXR1cxgCIAEoCUgAiAEBEhEKBG1vZGUYAyABKAlIAYgBARI6Cgh0ZW1wbGF0ZRgEIAEoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5Qcm92aXNpb25pbmdUZW1wbGF0ZRIVCghjcmxfbW9kZRgFIAEoCUgCiAEBEhQKB2NybF91cmwYBiABKAlIA4gBAUIJCgdfc3RhdHVzQgcKBV9tb2RlQgsKCV9jcmxfbW9kZUIKCghfY3JsX3VybCJwChhQdXRSZXZvY2F0aW9uTGlzdFJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhUKCGxpc3RfcGVtGAIgASgJSACIAQESEQoEbGlzdBgDIAEoDEgBiAEBQgsKCV9saXN0X3BlbUIHCgVfbGlzdCIwChhHZXRSZXZvY2F0aW9uTGlzdFJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJIikKGUdldFJldm9jYXRpb25MaXN0UmVzcG9uc2USDAoEbGlzdBgBIAEoDCJDChpBbnN3ZXJTdGF0dXNSZXF1ZXN0UmVxdWVzdBIUCgxhdXRob3JpdHlfaWQYASABKAkSDwoHcmVxdWVzdBgCIAEoDCIvChtBbnN3ZXJTdGF0dXNSZXF1ZXN0UmVzcG9uc2USEAoIcmVzcG9uc2UYASABKAxiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message mooring.devices.v1.Certificate
@@ -328,6 +328,76 @@ export const ProvisioningTemplateSchema: GenMessage<ProvisioningTemplate> = /*@_
   messageDesc(file_mooring_devices_v1_certificates, 8);
 
 /**
+ * Of the revocation list of a registered authority.
+ *
+ * @generated from message mooring.devices.v1.RevocationListStatus
+ */
+export type RevocationListStatus = Message<"mooring.devices.v1.RevocationListStatus"> & {
+  /**
+   * auto, off, soft or required.
+   *
+   * @generated from field: string mode = 1;
+   */
+  mode: string;
+
+  /**
+   * none, current or outdated.
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * @generated from field: optional string url = 3;
+   */
+  url?: string | undefined;
+
+  /**
+   * Decimal.
+   *
+   * @generated from field: optional string number = 4;
+   */
+  number?: string | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp this_update = 5;
+   */
+  thisUpdate?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp next_update = 6;
+   */
+  nextUpdate?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp learned_at = 7;
+   */
+  learnedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp next_fetch = 8;
+   */
+  nextFetch?: Timestamp | undefined;
+
+  /**
+   * @generated from field: optional string error = 9;
+   */
+  error?: string | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp error_at = 10;
+   */
+  errorAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message mooring.devices.v1.RevocationListStatus.
+ * Use `create(RevocationListStatusSchema)` to create a new message.
+ */
+export const RevocationListStatusSchema: GenMessage<RevocationListStatus> = /*@__PURE__*/
+  messageDesc(file_mooring_devices_v1_certificates, 9);
+
+/**
  * @generated from message mooring.devices.v1.CertificateAuthority
  */
 export type CertificateAuthority = Message<"mooring.devices.v1.CertificateAuthority"> & {
@@ -391,6 +461,23 @@ export type CertificateAuthority = Message<"mooring.devices.v1.CertificateAuthor
    * @generated from field: google.protobuf.Timestamp created_at = 11;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: mooring.devices.v1.RevocationListStatus revocation_list = 12;
+   */
+  revocationList?: RevocationListStatus | undefined;
+
+  /**
+   * Its devices say the tenant's name in the TLS handshake (SNI).
+   *
+   * @generated from field: bool by_server_name = 13;
+   */
+  byServerName: boolean;
+
+  /**
+   * @generated from field: optional string server_name = 14;
+   */
+  serverName?: string | undefined;
 };
 
 /**
@@ -398,7 +485,7 @@ export type CertificateAuthority = Message<"mooring.devices.v1.CertificateAuthor
  * Use `create(CertificateAuthoritySchema)` to create a new message.
  */
 export const CertificateAuthoritySchema: GenMessage<CertificateAuthority> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 9);
+  messageDesc(file_mooring_devices_v1_certificates, 10);
 
 /**
  * @generated from message mooring.devices.v1.ListAuthoritiesResponse
@@ -415,7 +502,7 @@ export type ListAuthoritiesResponse = Message<"mooring.devices.v1.ListAuthoritie
  * Use `create(ListAuthoritiesResponseSchema)` to create a new message.
  */
 export const ListAuthoritiesResponseSchema: GenMessage<ListAuthoritiesResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 10);
+  messageDesc(file_mooring_devices_v1_certificates, 11);
 
 /**
  * @generated from message mooring.devices.v1.RotateAuthorityRequest
@@ -434,7 +521,7 @@ export type RotateAuthorityRequest = Message<"mooring.devices.v1.RotateAuthority
  * Use `create(RotateAuthorityRequestSchema)` to create a new message.
  */
 export const RotateAuthorityRequestSchema: GenMessage<RotateAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 11);
+  messageDesc(file_mooring_devices_v1_certificates, 12);
 
 /**
  * @generated from message mooring.devices.v1.TakeRootKeyResponse
@@ -456,7 +543,7 @@ export type TakeRootKeyResponse = Message<"mooring.devices.v1.TakeRootKeyRespons
  * Use `create(TakeRootKeyResponseSchema)` to create a new message.
  */
 export const TakeRootKeyResponseSchema: GenMessage<TakeRootKeyResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 12);
+  messageDesc(file_mooring_devices_v1_certificates, 13);
 
 /**
  * @generated from message mooring.devices.v1.RegisterAuthorityRequest
@@ -476,6 +563,23 @@ export type RegisterAuthorityRequest = Message<"mooring.devices.v1.RegisterAutho
    * @generated from field: mooring.devices.v1.ProvisioningTemplate template = 3;
    */
   template?: ProvisioningTemplate | undefined;
+
+  /**
+   * auto, off, soft or required.
+   *
+   * @generated from field: optional string crl_mode = 4;
+   */
+  crlMode?: string | undefined;
+
+  /**
+   * @generated from field: optional string crl_url = 5;
+   */
+  crlUrl?: string | undefined;
+
+  /**
+   * @generated from field: optional bool by_server_name = 6;
+   */
+  byServerName?: boolean | undefined;
 };
 
 /**
@@ -483,7 +587,7 @@ export type RegisterAuthorityRequest = Message<"mooring.devices.v1.RegisterAutho
  * Use `create(RegisterAuthorityRequestSchema)` to create a new message.
  */
 export const RegisterAuthorityRequestSchema: GenMessage<RegisterAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 13);
+  messageDesc(file_mooring_devices_v1_certificates, 14);
 
 /**
  * @generated from message mooring.devices.v1.ProveAuthorityRequest
@@ -505,7 +609,7 @@ export type ProveAuthorityRequest = Message<"mooring.devices.v1.ProveAuthorityRe
  * Use `create(ProveAuthorityRequestSchema)` to create a new message.
  */
 export const ProveAuthorityRequestSchema: GenMessage<ProveAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 14);
+  messageDesc(file_mooring_devices_v1_certificates, 15);
 
 /**
  * @generated from message mooring.devices.v1.UpdateAuthorityRequest
@@ -530,6 +634,18 @@ export type UpdateAuthorityRequest = Message<"mooring.devices.v1.UpdateAuthority
    * @generated from field: mooring.devices.v1.ProvisioningTemplate template = 4;
    */
   template?: ProvisioningTemplate | undefined;
+
+  /**
+   * @generated from field: optional string crl_mode = 5;
+   */
+  crlMode?: string | undefined;
+
+  /**
+   * Empty for none.
+   *
+   * @generated from field: optional string crl_url = 6;
+   */
+  crlUrl?: string | undefined;
 };
 
 /**
@@ -537,7 +653,7 @@ export type UpdateAuthorityRequest = Message<"mooring.devices.v1.UpdateAuthority
  * Use `create(UpdateAuthorityRequestSchema)` to create a new message.
  */
 export const UpdateAuthorityRequestSchema: GenMessage<UpdateAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 15);
+  messageDesc(file_mooring_devices_v1_certificates, 16);
 
 /**
  * @generated from message mooring.devices.v1.PutRevocationListRequest
@@ -549,9 +665,16 @@ export type PutRevocationListRequest = Message<"mooring.devices.v1.PutRevocation
   authorityId: string;
 
   /**
-   * @generated from field: string list_pem = 2;
+   * @generated from field: optional string list_pem = 2;
    */
-  listPem: string;
+  listPem?: string | undefined;
+
+  /**
+   * In DER, instead of PEM.
+   *
+   * @generated from field: optional bytes list = 3;
+   */
+  list?: Uint8Array | undefined;
 };
 
 /**
@@ -559,7 +682,7 @@ export type PutRevocationListRequest = Message<"mooring.devices.v1.PutRevocation
  * Use `create(PutRevocationListRequestSchema)` to create a new message.
  */
 export const PutRevocationListRequestSchema: GenMessage<PutRevocationListRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 16);
+  messageDesc(file_mooring_devices_v1_certificates, 17);
 
 /**
  * @generated from message mooring.devices.v1.GetRevocationListRequest
@@ -576,7 +699,7 @@ export type GetRevocationListRequest = Message<"mooring.devices.v1.GetRevocation
  * Use `create(GetRevocationListRequestSchema)` to create a new message.
  */
 export const GetRevocationListRequestSchema: GenMessage<GetRevocationListRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 17);
+  messageDesc(file_mooring_devices_v1_certificates, 18);
 
 /**
  * @generated from message mooring.devices.v1.GetRevocationListResponse
@@ -593,7 +716,7 @@ export type GetRevocationListResponse = Message<"mooring.devices.v1.GetRevocatio
  * Use `create(GetRevocationListResponseSchema)` to create a new message.
  */
 export const GetRevocationListResponseSchema: GenMessage<GetRevocationListResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 18);
+  messageDesc(file_mooring_devices_v1_certificates, 19);
 
 /**
  * @generated from message mooring.devices.v1.AnswerStatusRequestRequest
@@ -615,7 +738,7 @@ export type AnswerStatusRequestRequest = Message<"mooring.devices.v1.AnswerStatu
  * Use `create(AnswerStatusRequestRequestSchema)` to create a new message.
  */
 export const AnswerStatusRequestRequestSchema: GenMessage<AnswerStatusRequestRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 19);
+  messageDesc(file_mooring_devices_v1_certificates, 20);
 
 /**
  * @generated from message mooring.devices.v1.AnswerStatusRequestResponse
@@ -632,5 +755,5 @@ export type AnswerStatusRequestResponse = Message<"mooring.devices.v1.AnswerStat
  * Use `create(AnswerStatusRequestResponseSchema)` to create a new message.
  */
 export const AnswerStatusRequestResponseSchema: GenMessage<AnswerStatusRequestResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 20);
+  messageDesc(file_mooring_devices_v1_certificates, 21);
 

@@ -1,4 +1,4 @@
-// Certificates: how many are issued, and how many sign-ons by certificate are judged, per second, with 100,000 devices registered.
+// Certificates: what handshakes cost beside openssl, how many are issued, how many sign-ons are judged with 100,000 devices registered.
 import { randomBytes, randomUUID, X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,11 +8,13 @@ import { asTenantId, type Caller, type DeviceApi, PlatformError, serviceCaller }
 import { type Database, migrate, openDatabase, startEmbeddedPostgres } from "@mooring/db";
 import { createMetrics, silentLog, systemClock } from "@mooring/kit";
 import { type Benchmark, figure, table } from "./benchmark.ts";
+import { compareHandshakes, presentHandshakes } from "./tls/compare.ts";
 
 const devicesMax = 100_000;
 /** Requests under way at once. */
 const concurrency = 32;
 const productKey = "bench1";
+const seedMsMax = 600_000;
 
 interface Result {
   readonly name: string;
@@ -23,23 +25,45 @@ interface Result {
 
 export const benchmark: Benchmark = {
   title:
-    "Certificates: issuing, and judging sign-ons with 100,000 devices registered, the service alone on a Postgres that waits for the disk",
+    "Certificates: handshakes beside openssl s_server; issuing, and judging sign-ons with 100,000 devices registered, the service alone on a Postgres that waits for the disk",
   async run({ quick, report }) {
+    const handshakes = await compareHandshakes(quick ? 1_000 : 10_000, report);
     const dataDir = mkdtempSync(join(tmpdir(), "mooring-bench-certificates-"));
     const postgres = await startEmbeddedPostgres({ dataDir, port: 0, log: silentLog });
     const { connectionString } = postgres;
     await migrate({ connectionString, directory: new URL("../prisma/migrations", import.meta.url).pathname, log: silentLog });
-    const database = openDatabase({ connectionString, poolSize: 10, applicationName: "bench", log: silentLog });
+    const open = (statementTimeoutMs?: number) =>
+      openDatabase({
+        connectionString,
+        poolSize: 10,
+        applicationName: "bench",
+        log: silentLog,
+        ...(statementTimeoutMs && { statementTimeoutMs }),
+      });
+    const database = open();
+    // Writes the 100,000 at once.
+    const seeding = open(seedMsMax);
     try {
-      const results = await measureAll(database, quick ? 2_000 : 10_000, report);
+      const results = await measureAll({ database, seeding }, quick ? 2_000 : 10_000, report);
       return {
-        data: { devicesMax, concurrency, results: results.map((result) => ({ ...result })) },
-        markdown: table(
-          ["", "per second", "us of CPU each"],
-          results.map(({ name, perS, cpuUs }) => [name, figure(perS), figure(cpuUs)]),
-        ),
+        data: {
+          ...{ devicesMax, concurrency, results: results.map((result) => ({ ...result })) },
+          handshakes: handshakes.map(({ name, platform, openssl }) => ({
+            name,
+            platform: { ...platform },
+            openssl: openssl ? { ...openssl } : null,
+          })),
+        },
+        markdown: [
+          presentHandshakes(handshakes),
+          table(
+            ["", "per second", "us of CPU each"],
+            results.map(({ name, perS, cpuUs }) => [name, figure(perS), figure(cpuUs)]),
+          ),
+        ].join("\n\n"),
       };
     } finally {
+      await seeding.close();
       await database.close();
       await postgres.stop();
       rmSync(dataDir, { recursive: true, force: true });
@@ -47,8 +71,8 @@ export const benchmark: Benchmark = {
   },
 };
 
-async function measureAll(database: Database, forMs: number, report: (line: string) => void): Promise<readonly Result[]> {
-  const { api, owner } = await openService(database);
+async function measureAll(databases: Databases, forMs: number, report: (line: string) => void): Promise<readonly Result[]> {
+  const { api, owner } = await openService(databases);
   const gateway = serviceCaller("gateway");
   const issued: Buffer[] = [];
   const results: Result[] = [];
@@ -74,8 +98,13 @@ async function measureAll(database: Database, forMs: number, report: (line: stri
   return results;
 }
 
+interface Databases {
+  readonly database: Database;
+  readonly seeding: Database;
+}
+
 /** The service, and a product of 100,000 devices with a certificate each, which are rows alone. */
-async function openService(database: Database): Promise<{ readonly api: DeviceApi; readonly owner: Caller }> {
+async function openService({ database, seeding }: Databases): Promise<{ readonly api: DeviceApi; readonly owner: Caller }> {
   const nobody = (): Promise<never> => Promise.reject(new Error("not asked for"));
   const stores = createPostgresDeviceStores({ control: database, authentication: database });
   const api = createDeviceService({
@@ -92,18 +121,18 @@ async function openService(database: Database): Promise<{ readonly api: DeviceAp
   const first = { productKey, deviceName: "first" };
   await api.createDevice(owner, first);
   await api.issueKeyPair(owner, first);
-  await database.pool.query(
+  await seeding.pool.query(
     `INSERT INTO devices (id, tenant_id, product_key, device_name, status)
      SELECT gen_random_uuid(), $1, $2, 'dev-' || n, 'enabled' FROM generate_series(0, $3 - 1) AS n`,
     [owner.tenantId, productKey, devicesMax],
   );
-  await database.pool.query(
+  await seeding.pool.query(
     `INSERT INTO certificates (fingerprint, device_id, authority_id, serial, subject, pem, not_before, not_after)
      SELECT encode(sha256(d.id::text::bytea), 'hex'), d.id, a.id, md5(d.id::text), 'CN=' || d.device_name, repeat('x', 900), now(),
        now() + interval '5 years'
      FROM devices d, authorities a WHERE d.device_name <> 'first' AND a.tenant_id = d.tenant_id`,
   );
-  await database.pool.query("ANALYZE devices, certificates, authorities, revocations");
+  await seeding.pool.query("ANALYZE devices, certificates, authorities, revocations");
   return { api, owner };
 }
 

@@ -54,8 +54,8 @@ export interface CertificateCase {
   make(with_: Authorities): { readonly leaf: MadeParty; readonly chain?: readonly MadeParty[] };
 }
 
-/** On the lists of `obeyed` and `off`. */
-export const listedSerial = "4711";
+/** On the lists of `obeyed` and `off`. Two of each are shown, and a serial number is one certificate's. */
+export const listedSerials = ["4711", "4712"] as const;
 
 const dayMs = 86_400_000;
 let number = 0;
@@ -147,9 +147,9 @@ const issuerRows: readonly CertificateCase[] = [
   row("an authority whose list is out of date", "refuse", "revocation-list-outdated", ({ outdated }) => ({ leaf: leafOf(outdated) })),
   row("an authority that needs a list and has none", "refuse", "revocation-list-missing", ({ missing }) => ({ leaf: leafOf(missing) })),
   row("an authority whose list is out of date and need not be there", "accept", "", ({ soft }) => ({ leaf: leafOf(soft) })),
-  row("on its authority's list", "refuse", "revoked", ({ obeyed }) => ({ leaf: leafOf(obeyed, { serial: listedSerial }) })),
+  row("on its authority's list", "refuse", "revoked", ({ obeyed }) => ({ leaf: leafOf(obeyed, { serial: nextListed() }) })),
   row("not on its authority's list", "accept", "", ({ obeyed }) => ({ leaf: leafOf(obeyed) })),
-  row("on a list that is not obeyed", "accept", "", ({ off }) => ({ leaf: leafOf(off, { serial: listedSerial }) })),
+  row("on a list that is not obeyed", "accept", "", ({ off }) => ({ leaf: leafOf(off, { serial: nextListed() }) })),
   row("an authority whose devices are approved by hand", "refuse", "pending", ({ register }) => ({ leaf: leafOf(register) })),
   row("another tenant's authority: the device is that tenant's", "accept", "", ({ foreign }) => ({ leaf: leafOf(foreign) })),
   row("an intermediate below the authority, sent along", "refuse", "unknown", ({ factory }) => {
@@ -174,6 +174,10 @@ const issuerRows: readonly CertificateCase[] = [
   })),
 ];
 const factoryKey = ecKey();
+
+/** Two rows take one, then the same two the other. */
+let listed = 0;
+const nextListed = (): string => listedSerials[(listed++ >> 1) % 2] ?? "";
 
 function row(name: string, expect: "accept" | "refuse", why: CertificateCase["why"], make: CertificateCase["make"]): CertificateCase {
   return { name, expect, why, make };

@@ -10,6 +10,8 @@ export interface Shown {
   readonly serverCa: string;
   readonly clientId?: string;
   readonly session?: Buffer | undefined;
+  /** Said in the handshake (SNI). */
+  readonly serverName?: string | undefined;
 }
 
 export interface Heard {
@@ -26,7 +28,7 @@ const outcomes: Readonly<Record<number, Heard["outcome"]>> = { 0: "accepted", 5:
 
 /** Rejects only when nothing at all is heard in time. */
 export function knock(shown: Shown): Promise<Heard> {
-  const { certPem: cert, keyPem: key, version, door, serverCa, session } = shown;
+  const { certPem: cert, keyPem: key, version, door, serverCa, session, serverName } = shown;
   const socket = connect({
     ...door,
     ca: serverCa,
@@ -36,6 +38,8 @@ export function knock(shown: Shown): Promise<Heard> {
     ciphers: "DEFAULT@SECLEVEL=0",
     ...(cert === undefined ? {} : { cert, key }),
     ...(session === undefined ? {} : { session }),
+    // The server's certificate has one name, and whom it is for is not the question here.
+    ...(serverName === undefined ? {} : { servername: serverName, checkServerIdentity: () => undefined }),
   });
   return new Promise((resolve, reject) => {
     let [given, isReused, protocol]: [Buffer | undefined, boolean, string | null] = [undefined, false, null];

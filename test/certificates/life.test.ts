@@ -1,9 +1,11 @@
 // What becomes of connections and of later ones when a right is taken away: on two gateway nodes, TLS 1.2 and 1.3.
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { type Caller, type Device, type DeviceApi, type DeviceRef, deviceCaller } from "@mooring/contracts";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type Caller, type Device, type DeviceApi, type DeviceRef, deviceCaller, type RevocationListOptions } from "@mooring/contracts";
 import { type MadeParty, makeAuthority, makeCertificate, makeRevocationList } from "@mooring/testkit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Heard, knock } from "./knock.ts";
 import { type CertificatePlatform, openCertificatePlatform } from "./platform.ts";
 import { makeSigningRequest } from "./signing-request.ts";
@@ -11,6 +13,8 @@ import { makeSigningRequest } from "./signing-request.ts";
 type Version = "TLSv1.2" | "TLSv1.3";
 /** A right taken away is gone within 2 s on every node. */
 const goneMs = 2_000;
+/** How late the sweeper may notice that a list has come to its end, on a machine with other work. */
+const sweepMs = 3_000;
 
 let platform: CertificatePlatform;
 let productKey: string;
@@ -18,14 +22,29 @@ let api: DeviceApi;
 let owner: Caller;
 const opened: Heard[] = [];
 
+/** What a factory's place on the web gives out. */
+let list: string | undefined;
+let listUrl: string;
+const lists = createServer((_request, response) => {
+  response.writeHead(list === undefined ? 404 : 200).end(list);
+});
+
 beforeAll(async () => {
-  platform = await openCertificatePlatform();
+  lists.listen(0, "127.0.0.1");
+  await once(lists, "listening");
+  const { port } = lists.address() as AddressInfo;
+  listUrl = `http://127.0.0.1:${port}/crl`;
+  platform = await openCertificatePlatform([port]);
   ({ devices: api, owner } = platform);
   ({ productKey } = await api.createProduct(owner, { name: "Life" }));
 });
 afterAll(async () => {
   for (const { socket } of opened) socket.destroy();
+  lists.close();
   await platform?.stop();
+});
+beforeEach(() => {
+  list = undefined;
 });
 
 interface Credential {
@@ -144,6 +163,45 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a right taken away, %s", (versio
     await expectGone(credential, version, live, takenAtMs, reason);
   });
 
+  test("a certificate that is on the list which its authority gives out next ends within 2 s of the platform's fetching it", async () => {
+    const { authority, authorityId } = await registerFactory({ crlUrl: listUrl, crlMode: "required" });
+    const serial = "51ac";
+    const leaf = makeCertificate({ commonNames: [`life-${randomUUID().slice(0, 8)}`], issuer: authority, serial });
+    const credential = { certPem: leaf.pem, keyPem: leaf.keyPem };
+    expect(await enter(credential, version)).toMatchObject({ outcome: "refused" });
+    expect(platform.refusals).toEqual(["revocation-list-missing"]);
+    list = makeRevocationList(authority, { serials: [], number: 1 });
+    await expect.poll(async () => (await enter(credential, version)).outcome, { timeout: 20_000 }).toBe("accepted");
+    const live = [await enter(credential, version), await enter(credential, version, { node: 1 })];
+    expect(live.map(({ outcome }) => outcome)).toEqual(["accepted", "accepted"]);
+    list = makeRevocationList(authority, { serials: [serial], number: 2 });
+    await expect.poll(() => numberOf(authorityId), { timeout: 20_000, interval: 5 }).toBe("2");
+    await expectGone(credential, version, live, performance.now(), "revoked");
+  });
+
+  test("connections of an authority that needs a list end within 2 s of the list's end, and no other authority's", async () => {
+    const [late, current] = [await registerFactory({ crlMode: "required" }), await registerFactory({ crlMode: "required" })];
+    const enterWith = async ({ authority, authorityId }: typeof late, nextUpdateMs: number) => {
+      const listPem = makeRevocationList(authority, { serials: [], nextUpdateMs });
+      await api.putRevocationList(owner, { authorityId, listPem });
+      const leaf = makeCertificate({ commonNames: [`life-${randomUUID().slice(0, 8)}`], issuer: authority });
+      const credential = { certPem: leaf.pem, keyPem: leaf.keyPem };
+      const live = await enter(credential, version);
+      expect(live.outcome).toBe("accepted");
+      return { credential, live };
+    };
+    const kept = await enterWith(current, Date.now() + 3_600_000);
+    // Whole seconds: that is what a list's end is written in.
+    const endMs = Math.ceil(Date.now() / 1_000) * 1_000 + 4_000;
+    const gone = await enterWith(late, endMs);
+    await once(gone.live.socket, "close");
+    expect(Date.now()).toBeGreaterThanOrEqual(endMs);
+    expect(Date.now() - endMs).toBeLessThan(goneMs + sweepMs);
+    expect((await enter(gone.credential, version)).outcome).toBe("refused");
+    expect(platform.refusals).toEqual(["revocation-list-outdated"]);
+    expect(kept.live.socket.closed).toBe(false);
+  });
+
   test("a session of before the revocation is not resumed, on the same node or another", async () => {
     const issued = await issue();
     const { session, outcome } = await enter(issued, version);
@@ -181,9 +239,14 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("a right taken away, %s", (versio
   });
 });
 
-async function registerFactory(): Promise<{ readonly authority: MadeParty; readonly authorityId: string }> {
+async function numberOf(authorityId: string): Promise<string | undefined> {
+  const { authorities } = await api.listAuthorities(owner, {});
+  return authorities.find((one) => one.authorityId === authorityId)?.revocationList?.number;
+}
+
+async function registerFactory(more: RevocationListOptions = {}): Promise<{ readonly authority: MadeParty; readonly authorityId: string }> {
   const authority = makeAuthority("Life CA");
-  const request = { certificatePem: authority.pem, mode: "provision", template: { productKey } };
+  const request = { certificatePem: authority.pem, mode: "provision", template: { productKey }, ...more };
   const { authorityId, nonce = "" } = await api.registerAuthority(owner, request);
   await api.proveAuthority(owner, { authorityId, certificatePem: makeCertificate({ commonNames: [nonce], issuer: authority }).pem });
   return { authority, authorityId };

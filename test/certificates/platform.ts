@@ -1,10 +1,16 @@
 // The devices service on real Postgres behind a gateway's real TLS listener, in this process. What devices say goes nowhere.
 import { randomBytes } from "node:crypto";
-import { createDeviceService, createFailureBook, createPostgresDeviceStores } from "@mooring/app-devices";
+import {
+  createDeviceService,
+  createFailureBook,
+  createPostgresDeviceStores,
+  startDeviceUpkeep,
+  startListFetcher,
+} from "@mooring/app-devices";
 import { type Gateway, gatewaySettings, startGateway } from "@mooring/app-gateway";
 import { createMemoryCluster } from "@mooring/cluster";
 import { type AppendAck, type AppendFrame, type Caller, type DeviceApi, PlatformError } from "@mooring/contracts";
-import { createMetrics, type Log, loadSettings, silentLog, systemClock } from "@mooring/kit";
+import { createAddressRules, createMetrics, type Log, loadSettings, silentLog, systemClock } from "@mooring/kit";
 import { createRootAuthority, createServerCertificate } from "@mooring/pki";
 import { createMemorySessions, makeCaller, openTestDatabase } from "@mooring/testkit";
 
@@ -16,6 +22,8 @@ export interface CertificatePlatform {
   readonly serverCa: string;
   readonly keyEncryptionKey: Buffer;
   readonly stores: ReturnType<typeof createPostgresDeviceStores>;
+  /** Tenants have names under it. */
+  readonly tenantHost: string;
   /** Why devices were refused, oldest first; emptied by who reads it. */
   readonly refusals: string[];
   stop(): Promise<void>;
@@ -42,17 +50,23 @@ const nothing = async (): Promise<never> => {
   throw new PlatformError("unavailable", "not in this test");
 };
 
-export async function openCertificatePlatform(): Promise<CertificatePlatform> {
+/** `listPorts`: of this machine, where lists may be fetched. */
+export async function openCertificatePlatform(listPorts: readonly number[] = []): Promise<CertificatePlatform> {
   const database = await openTestDatabase("devices");
   const stores = createPostgresDeviceStores({ control: database, authentication: database });
   const keyEncryptionKey = randomBytes(32);
   const refusals: string[] = [];
+  const tenantHost = "iot.test";
   const models = { get: nothing };
   const failures = createFailureBook({ store: stores.failures, clock: systemClock, log: silentLog });
   const devices = createDeviceService({
-    ...{ stores, models, keyEncryptionKey, failures, clock: systemClock },
+    ...{ stores, models, keyEncryptionKey, failures, tenantHost, clock: systemClock },
     ...{ log: listenTo(refusals), metrics: createMetrics() },
   });
+  const upkeep = startDeviceUpkeep({ stores, clock: systemClock, log: silentLog });
+  const rules = createAddressRules(["127.0.0.0/8"], listPorts);
+  const fetching = { lists: stores.lists, rules, pausesMs: { min: 100, max: 200 } };
+  const fetcher = startListFetcher({ ...fetching, clock: systemClock, log: silentLog, metrics: createMetrics() });
   const nowMs = Date.now();
   const authority = await createRootAuthority({ name: { commonName: "server" }, validityDays: 2, nowMs });
   const server = await createServerCertificate(authority, { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"], validityDays: 1, nowMs });
@@ -85,8 +99,10 @@ export async function openCertificatePlatform(): Promise<CertificatePlatform> {
     return { host, port: Number(port) };
   });
   return {
-    ...{ devices, owner: makeCaller(), doors, serverCa: authority.certificatePem, keyEncryptionKey, stores, refusals },
+    ...{ devices, owner: makeCaller(), doors, serverCa: authority.certificatePem, keyEncryptionKey, stores, refusals, tenantHost },
     async stop() {
+      await fetcher.stop();
+      await upkeep.stop();
       for (const gateway of gateways.values()) await gateway.stop();
       await cluster.close();
       await database.stop();

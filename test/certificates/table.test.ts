@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readRevocationList } from "@mooring/pki";
 import { type MadeParty, makeAuthority, makeCaller, makeCertificate, makeRevocationList } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Authorities, certificateCases, listedSerial } from "./cases.ts";
+import { type Authorities, certificateCases, listedSerials } from "./cases.ts";
 import { type Heard, knock } from "./knock.ts";
 import { type CertificatePlatform, openCertificatePlatform } from "./platform.ts";
 
@@ -61,7 +61,7 @@ async function registerAll({ devices, owner, stores }: CertificatePlatform): Pro
   for (const name of ["obeyed", "off"]) {
     const authority = made[name];
     if (authority === undefined) throw new Error(`${name} was not made`);
-    const listPem = makeRevocationList(authority, { serials: [listedSerial] });
+    const listPem = makeRevocationList(authority, { serials: listedSerials });
     await devices.putRevocationList(owner, { authorityId: ids[name] ?? "", listPem });
   }
   await devices.updateAuthority(owner, { authorityId: ids["off"] ?? "", crlMode: "off" });

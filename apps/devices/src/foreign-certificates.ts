@@ -22,6 +22,9 @@ export const pendingMax = 10_000;
 /** Authorities of one name that are tried for a stranger. */
 const candidatesMax = 32;
 
+/** Reasons that say only that an authority is not the one. */
+const vague: ReadonlySet<string> = new Set(["unknown", "tenant-not-named", "bad-signature"]);
+
 /**
  * Why nothing was made, or undefined when something was: then the certificate is looked up like any other. `tenantId`: what the device said in the TLS
  * handshake; then only this tenant's authorities are asked.
@@ -46,7 +49,8 @@ export function createWelcome(deps: ForeignCertificateDeps): Welcome {
       }
       const fault = faultOf(der, authority, clock.now());
       if (fault !== undefined) {
-        reason = fault;
+        // Of several with one name, the one that has signed it has the most to say.
+        if (vague.has(reason)) reason = fault;
         continue;
       }
       if ((await authorities.findRevocation(authority.id, identity.serial, authority.list?.mode === "off")) !== undefined) return "revoked";
@@ -67,8 +71,6 @@ export function createWelcome(deps: ForeignCertificateDeps): Welcome {
 
 /** What is wrong with a certificate as one of this authority's, now. */
 function faultOf(der: Uint8Array, authority: AuthorityRecord, nowMs: number): string | undefined {
-  const fault = authority.list && listFault(authority.list.mode, authority.list.dueMs, nowMs);
-  if (fault !== undefined) return fault;
   let anchor: ReturnType<typeof readAuthority>["anchor"];
   try {
     anchor = readAuthority(authority.issuingPem, nowMs).anchor;
@@ -76,7 +78,8 @@ function faultOf(der: Uint8Array, authority: AuthorityRecord, nowMs: number): st
     return "issuer-expired";
   }
   const chain = verifyChain(der, [], [anchor], { nowMs, purpose: "client" });
-  return chain.ok ? undefined : chain.reason;
+  if (!chain.ok) return chain.reason;
+  return authority.list && listFault(authority.list.mode, authority.list.dueMs, nowMs);
 }
 
 function createArrival(der: Uint8Array, identity: CertificateIdentity, authority: AuthorityRecord, nowMs: number): NewArrival | undefined {

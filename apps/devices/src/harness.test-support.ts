@@ -21,6 +21,9 @@ export interface Harness {
   stop(): Promise<void>;
 }
 
+/** Tenants have names under it. */
+export const tenantHost = "iot.test";
+
 /** The one model that exists, for every tenant. */
 export const knownModel = { name: "thermostat", version: "1.0.0" };
 
@@ -51,7 +54,7 @@ export async function openHarness(): Promise<Harness> {
   const clock = { now: () => Date.now() + shiftMs };
   const failures = createFailureBook({ store: stores.failures, clock, log: silentLog });
   return {
-    api: createDeviceService({ stores, models, keyEncryptionKey, failures, clock, log: silentLog, metrics }),
+    api: createDeviceService({ stores, models, keyEncryptionKey, failures, tenantHost, clock, log: silentLog, metrics }),
     stores,
     database,
     metrics,

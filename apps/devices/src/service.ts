@@ -16,6 +16,7 @@ import { createPublicKeyOperations } from "./public-keys.ts";
 import { createRevocationListOperations } from "./revocation-lists.ts";
 import { createRevocationStatusOperations } from "./revocation-status.ts";
 import { createSecretOperations } from "./secrets.ts";
+import { assertTenantHost } from "./server-name.ts";
 
 export interface DeviceServiceDeps {
   readonly stores: DeviceStores;
@@ -33,11 +34,12 @@ export interface DeviceServiceDeps {
   readonly metrics: Metrics;
 }
 
-/** Products, devices and their credentials: who exists and how it proves it. Throws invalidArgument for a key of the wrong size. */
+/** Products, devices and their credentials: who exists and how it proves it. Throws invalidArgument for a key of the wrong size, StartError for a tenantHost that is none. */
 export function createDeviceService(deps: DeviceServiceDeps): DeviceApi {
   const { stores, models, failures, clock, log, metrics } = deps;
   const { products, devices, certificates, authorities, lists, credentials, secrets, publicKeys } = stores;
   const { tenantHost } = deps;
+  assertTenantHost(tenantHost);
   const sealer = createSealer([deps.keyEncryptionKey]);
   const issued = { devices, certificates, authorities };
   const welcome = createWelcome({ ...issued, clock, log });

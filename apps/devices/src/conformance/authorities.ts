@@ -1,4 +1,4 @@
-import type { Caller, CertificateAuthority, DeviceApi, ProvisioningTemplate } from "@mooring/contracts";
+import type { Caller, CertificateAuthority, DeviceApi, ProvisioningTemplate, RevocationListOptions } from "@mooring/contracts";
 import {
   errorOf,
   extensionOf,
@@ -27,9 +27,10 @@ export async function registerAuthority(
     mode = "known",
     template,
     authority = makeAuthority("Factory CA"),
-  }: { mode?: string; template?: ProvisioningTemplate; authority?: MadeParty } = {},
+    ...more
+  }: { mode?: string; template?: ProvisioningTemplate; authority?: MadeParty; byServerName?: boolean } & RevocationListOptions = {},
 ): Promise<Registered> {
-  const pending = await api.registerAuthority(owner, { certificatePem: authority.pem, mode, ...(template && { template }) });
+  const pending = await api.registerAuthority(owner, { certificatePem: authority.pem, mode, ...(template && { template }), ...more });
   const proof = makeCertificate({ commonNames: [pending.nonce ?? ""], issuer: authority });
   const record = await api.proveAuthority(owner, { authorityId: pending.authorityId, certificatePem: proof.pem });
   return { authority, record };

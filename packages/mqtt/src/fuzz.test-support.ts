@@ -1,6 +1,7 @@
 // Broken and random streams for the codec, and what must hold whatever they are. A run is repeated from its seed and number.
 import assert from "node:assert/strict";
-import { ClientDecoder, ServerDecoder } from "./decoder.ts";
+import { ClientDecoder } from "./client-decoder.ts";
+import { ServerDecoder } from "./server-decoder.ts";
 import * as encode from "./encode-packets.ts";
 import { encodePublish } from "./encode-publish.ts";
 import type {

@@ -1,6 +1,8 @@
 export { FILTERS_PER_PACKET_MAX } from "./decode-packets.ts";
 export { SUBSCRIPTION_IDS_MAX, USER_PROPERTIES_MAX } from "./decode-properties.ts";
-export { ClientDecoder, type ClientPacketHandler, type CommonPacketHandler, ServerDecoder, type ServerPacketHandler } from "./decoder.ts";
+export { ClientDecoder, type ClientPacketHandler } from "./client-decoder.ts";
+export type { CommonPacketHandler } from "./decode-common.ts";
+export { ServerDecoder, type ServerPacketHandler } from "./server-decoder.ts";
 export {
   encodeAck,
   encodeAuth,

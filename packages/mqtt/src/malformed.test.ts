@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ClientDecoder, ServerDecoder } from "./decoder.ts";
+import { ClientDecoder } from "./client-decoder.ts";
+import { ServerDecoder } from "./server-decoder.ts";
 import { encodeConnack, encodeConnect } from "./encode-packets.ts";
 import { encodePublish } from "./encode-publish.ts";
 import type { ProtocolLevel } from "./protocol.ts";

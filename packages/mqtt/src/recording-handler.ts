@@ -1,5 +1,6 @@
 // For the tests of this folder: a handler that writes down what it is told, with payloads copied.
-import type { ClientPacketHandler, ServerPacketHandler } from "./decoder.ts";
+import type { ClientPacketHandler } from "./client-decoder.ts";
+import type { ServerPacketHandler } from "./server-decoder.ts";
 import type {
   ConnackPacket,
   ConnectPacket,

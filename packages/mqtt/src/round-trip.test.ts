@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ClientDecoder, ServerDecoder } from "./decoder.ts";
+import { ClientDecoder } from "./client-decoder.ts";
+import { ServerDecoder } from "./server-decoder.ts";
 import * as encode from "./encode-packets.ts";
 import { encodeForFanOut, encodePublish, publishSize, writeEncoded, writePublish } from "./encode-publish.ts";
 import type { ConnectPacket, Properties, PublishMessage, Will } from "./packets.ts";

@@ -62,6 +62,8 @@ export interface RareCounters {
   onAuthFailure(reason: AuthFailure): void;
   /** `reason` is one of a fixed set of words: it becomes a label. */
   onConnectionEnd(reason: string): void;
+  /** An error of ours ended a connection. */
+  onConnectionFault(): void;
   onConnectionRefused(reason: "addressLimit" | "nodeLimit" | "handshake" | "deadline"): void;
 }
 
@@ -110,6 +112,8 @@ export function startCounting(counters: GatewayCounters, metrics: Metrics): Runn
   const ends = metrics.counter("mooring_gateway_connection_ends_total", "Connections ended.", ["reason"]);
   const refusals = metrics.counter("mooring_gateway_connections_refused_total", "Connections refused before sign-on.", ["reason"]);
 
+  const faults = metrics.counter("mooring_gateway_connection_faults_total", "Connections ended by an error of the gateway's own.", []);
+
   const seen: Record<string, number> = {};
   const carryOver = (): void => {
     for (const { field, name, labels } of series) {
@@ -125,6 +129,7 @@ export function startCounting(counters: GatewayCounters, metrics: Metrics): Runn
     rare: {
       onAuthFailure: (reason) => authFailures.inc({ reason }),
       onConnectionEnd: (reason) => ends.inc({ reason }),
+      onConnectionFault: () => faults.inc({}),
       onConnectionRefused: (reason) => refusals.inc({ reason }),
     },
     stop() {

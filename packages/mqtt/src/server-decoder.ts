@@ -45,6 +45,13 @@ export class ServerDecoder extends FrameDecoder {
     }
   }
 
+  /** Of a CONNECT the version is read all the same, so that it can be answered. */
+  protected override onTooLarge(buffer: Buffer, start: number, end: number): void {
+    if (this.protocolLevel !== 0) return;
+    reader.reset(buffer, start, end);
+    this.protocolLevel = decodeProtocol(reader);
+  }
+
   protected override decode(header: number, buffer: Buffer, start: number, end: number): number {
     reader.reset(buffer, start, end);
     switch (header >> 4) {

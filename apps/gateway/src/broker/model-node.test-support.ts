@@ -94,6 +94,7 @@ export class Node {
         watch.onWill(message.payload.toString());
         session.space.route(message, message.topic, 0, session);
       },
+      onFault: (error) => watch.fail(`something broke: ${error}`),
     });
     this.figures = new Figures(this.spaces);
   }
@@ -115,6 +116,19 @@ export class Node {
 export interface Wire {
   onBytes(link: Link, bytes: Buffer): void;
   onGone(link: Link): void;
+}
+
+class LinkOutgoing extends Outgoing {
+  readonly #link: Link;
+
+  constructor(link: Link, gatherer: WriteGatherer) {
+    super(gatherer);
+    this.#link = link;
+  }
+
+  override flush(): void {
+    this.#link.flush();
+  }
 }
 
 /** What Connection is to a socket, without a socket. */
@@ -139,7 +153,7 @@ export class Link implements ChannelOutput, ServerPacketHandler {
     this.#node = node;
     this.tenantId = tenantId;
     this.#wire = wire;
-    this.outgoing = new Outgoing(this, node.gatherer);
+    this.outgoing = new LinkOutgoing(this, node.gatherer);
     node.links.add(this);
   }
 
@@ -270,5 +284,8 @@ export class Link implements ChannelOutput, ServerPacketHandler {
   }
   onAuth(): void {
     this.#node.watch.fail("nobody sends AUTH");
+  }
+  fail(error: unknown): void {
+    this.#node.watch.fail(`something broke: ${error}`);
   }
 }

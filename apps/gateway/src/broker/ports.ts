@@ -22,6 +22,8 @@ export interface SessionChannel {
   takeOver(): void;
   /** The session is no more. */
   endSession(reasonCode: number, word: string): void;
+  /** Something of ours broke while the session was dealt with: the connection ends. Never throws. */
+  fail(error: unknown): void;
 }
 
 /** Told once, when what was written is on disk, or will never be. */

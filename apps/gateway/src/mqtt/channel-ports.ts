@@ -1,5 +1,5 @@
 // What a channel is given: its way out, what CONNECT and CONNACK said, and what holds for its listener.
-import type { ProtocolLevel } from "@mooring/mqtt";
+import type { ProtocolLevel, ReasonPacket } from "@mooring/mqtt";
 import type { Outgoing } from "./outgoing.ts";
 
 /** What a channel may cause. The connection implements it with bytes; tests record the calls. */
@@ -12,6 +12,10 @@ export interface ChannelOutput {
   resumeReading(): void;
   /** Ends the connection. A client that speaks MQTT 5 is told the reason code, unless it is 0. `word` is for the metrics. */
   close(reasonCode: number, word: string): void;
+  /** Something of ours broke on this connection: it is logged and counted, and the connection ends. */
+  fail(error: unknown): void;
+  /** Who is there is the connection's concern, not the channel's. */
+  onAuth(packet: ReasonPacket): void;
 }
 
 /** What a channel knows from CONNECT and CONNACK. */
@@ -34,6 +38,8 @@ export interface ChannelLimits {
   readonly topicBytesMax: number;
   readonly topicLevelsMax: number;
   readonly subscriptionsMax: number;
+  /** Of a session that is kept, if that is less. */
+  readonly keptSubscriptionsMax: number;
   /** Messages a second, and as many at once; 0 for no limit. */
   readonly publishRateMax: number;
 }

@@ -57,15 +57,19 @@ export class ClientChannel extends Channel implements Publisher {
     }
     if (commit === null) this.settle(token, matched === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success, "");
     else {
-      if (remembersId) this.keepId(token);
+      if (remembersId) this.receipts.keepId(token);
       commit.tell(this, token);
     }
   }
 
   onPublished(token: number, isCommitted: boolean, matched: number): void {
     if (!this.isOpen) return;
-    if (!isCommitted) return this.close(ReasonCode.ServerUnavailable, "unavailable");
-    this.settle(token, matched === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success, "");
+    try {
+      if (!isCommitted) this.close(ReasonCode.ServerUnavailable, "unavailable");
+      else this.settle(token, matched === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success, "");
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** MQTT 5 can say so; before, an acknowledgement would be a lie, so the connection is closed [3.1.1 MQTT-3.3.5-2]. */
@@ -74,7 +78,7 @@ export class ClientChannel extends Channel implements Publisher {
     this.close(reasonCode, "foreignTopic");
   }
 
-  protected override refuseFilter(filter: string): number {
+  override refuseFilter(filter: string): number {
     return this.#rights.refuseFilter(filter);
   }
 

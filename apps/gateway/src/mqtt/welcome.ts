@@ -68,7 +68,7 @@ export interface Guest {
   readonly address: string | undefined;
   readonly output: ChannelOutput;
   /** Says AUTH to it, and resolves with what it answers (MQTT 5 s4.12). */
-  readonly ask: Ask;
+  ask(data: Uint8Array): Promise<Uint8Array>;
   /** It went away meanwhile. */
   isGone(): boolean;
 }

@@ -134,6 +134,7 @@ class LinkOutgoing extends Outgoing {
 /** What Connection is to a socket, without a socket. */
 export class Link implements ChannelOutput, ServerPacketHandler {
   readonly outgoing: Outgoing;
+  readonly address = undefined;
   readonly tenantId: string;
   /** What the client has been told is not read yet. */
   isStalled = false;
@@ -223,7 +224,7 @@ export class Link implements ChannelOutput, ServerPacketHandler {
     this.#node.links.delete(this);
     this.#node.watch.onClose(this);
     this.#welcomed?.channel.onClosed();
-    this.#welcomed?.onClosed(word);
+    this.#welcomed?.stay.onClosed(word);
     this.#node.watch.onDone();
     this.flush();
     this.outgoing.close();
@@ -241,7 +242,7 @@ export class Link implements ChannelOutput, ServerPacketHandler {
     this.#welcomed = welcomed;
     watch.onWelcomed(this, welcomed.connack.sessionPresent);
     this.outgoing.put(encodeConnack(welcomed.connack, packet.protocolLevel));
-    welcomed.onOpen();
+    welcomed.channel.onOpen();
     watch.onDone();
   }
 

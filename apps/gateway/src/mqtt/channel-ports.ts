@@ -4,6 +4,8 @@ import type { Outgoing } from "./outgoing.ts";
 
 /** What a channel may cause. The connection implements it with bytes; tests record the calls. */
 export interface ChannelOutput {
+  /** The peer's, as far as it is known. */
+  readonly address: string | undefined;
   readonly outgoing: Outgoing;
   /** False while the client reads slower than it is written to: then only what must be said is. */
   readonly isWritable: boolean;

@@ -6,7 +6,8 @@
 //                         '--> PUBACK, PUBREC, PUBCOMP --> Session --> sendFlight, sendPubrel
 //
 // Others call in here too, the broker with messages and the store with commits: what throws then ends this connection, and never who called.
-// Memory: this object and its Session are 1.1 KB while idle (measured, Node 24.21).
+// Memory: an idle connection with one subscription is 4.5 KB of heap, of which this object with its Session, Sender and subscription is 0.8 KB (heap
+// snapshots, Node 24.21); Receipts, Replays and aliases come with the first message that needs them.
 import {
   encodePingresp,
   encodeSuback,
@@ -36,6 +37,7 @@ import { answerOnceKept } from "./kept-changes.ts";
 import { putFitting } from "./packet-size.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { Receipts } from "./receipts.ts";
+import type { RetainedOutput } from "./replay.ts";
 import { Replays } from "./replays.ts";
 import { Sender } from "./sender.ts";
 import { type Subscriber, subscribe, unsubscribe } from "./subscribe.ts";
@@ -45,7 +47,7 @@ export type { ChannelLimits, ChannelOutput, ChannelStart } from "./channel-ports
 export const noToken = -1;
 const pingresp = encodePingresp();
 
-export abstract class Channel implements SessionChannel, ServerPacketHandler, Subscriber {
+export abstract class Channel implements SessionChannel, ServerPacketHandler, Subscriber, RetainedOutput {
   readonly session: Session;
   readonly protocolLevel: ProtocolLevel;
   readonly windowMax: number;
@@ -203,7 +205,7 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
       this.#putFitting(encodeSuback({ packetId, reasonCodes, properties: null }, this.protocolLevel)); // [MQTT-3.8.4-1]
       if (granted.length > 0) this.onSubscribed(granted);
       for (const replay of replays) {
-        this.#replays ??= new Replays(this.session, this.#sendRetained);
+        this.#replays ??= new Replays(this.session, this);
         this.#replays.begin(replay);
       }
     });
@@ -240,6 +242,16 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
 
   // ---- SessionChannel: what the client is sent
 
+  get address(): string | undefined {
+    return this.out.address;
+  }
+
+  /** Behind CONNACK: what waited for the client follows. */
+  onOpen(): void {
+    this.space.keep(this.session);
+    this.session.resume();
+  }
+
   get isWritable(): boolean {
     return this.isOpen && this.out.isWritable;
   }
@@ -267,9 +279,9 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
     this.out.outgoing.ack(PacketType.Pubrel, packetId);
   }
 
-  readonly #sendRetained = (message: Message, ids: readonly number[] | null): void => {
+  sendRetained(message: Message, ids: readonly number[] | null): void {
     this.#sendMessage(message, true, ids);
-  };
+  }
 
   #sendMessage(message: Message, retain: boolean, ids: readonly number[] | null): boolean {
     const leaving = { qos: 0, header: publishHeader(0, retain, false), packetId: 0, ids } as const;
@@ -307,7 +319,6 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
   }
 
   fail(error: unknown): void {
-    this.session.isInDoubt = true;
     this.out.fail(error);
   }
 

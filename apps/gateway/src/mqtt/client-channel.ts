@@ -1,7 +1,8 @@
 // Hot: a client that uses the broker as a broker: a back end with an operator's credential, or anybody at the development listener.
 import { type PublishPacket, ReasonCode } from "@mooring/mqtt";
+import type { KeyHolder } from "../auth/operator-keys.ts";
 import { Commit, type Publisher } from "../broker/commit.ts";
-import type { Figures } from "../broker/figures.ts";
+import type { Figures, Listener } from "../broker/figures.ts";
 import type { Message } from "../broker/message.ts";
 import type { Session } from "../broker/session.ts";
 import type { GatewayCounters } from "../counters.ts";
@@ -22,7 +23,7 @@ export interface ClientChannelDeps {
   readonly figures: Pick<Figures, "tell">;
 }
 
-export class ClientChannel extends Channel implements Publisher {
+export class ClientChannel extends Channel implements Publisher, KeyHolder, Listener {
   readonly #rights: ClientRights;
   readonly #figures: Pick<Figures, "tell">;
   /** Clients publish to one or two topics over and over, so the last one that was allowed is kept. */
@@ -83,15 +84,15 @@ export class ClientChannel extends Channel implements Publisher {
   }
 
   protected override onSubscribed(filters: readonly string[]): void {
-    this.#figures.tell(this.space, filters, this.#sayFigure);
+    this.#figures.tell(this.space, filters, this);
   }
 
-  readonly #sayFigure = (message: Message, filter: string): void => {
+  say(message: Message, filter: string): void {
     if (this.isWritable) this.send(message, this.session.subscriptions.get(filter)?.ids ?? null);
-  };
+  }
 
   /** The credential is good no more; nothing more is said in its name, its will included. */
-  revoke(): void {
+  onKeyRevoked(): void {
     this.isClean = true;
     this.close(ReasonCode.NotAuthorized, "credentialRevoked");
   }

@@ -3,7 +3,6 @@ import type { Duplex } from "node:stream";
 import type { Log, TimerWheel } from "@mooring/kit";
 import type { GatewayCounters, RareCounters } from "../counters.ts";
 import type { ConnackLimits } from "./acceptance.ts";
-import type { Peer } from "./connect.ts";
 import type { Welcome } from "./welcome.ts";
 import type { WriteGatherer } from "./write-gatherer.ts";
 
@@ -31,7 +30,6 @@ export interface ConnectionDeps {
 /** The bytes' way: a TCP or TLS socket, or a WebSocket. */
 export interface Transport {
   readonly stream: Duplex;
-  readonly peer: Peer;
   /** Kept, since a closed socket does not know it any more. */
   readonly address: string | undefined;
   /** What was written is the kernel's as soon as nothing of it waits in the stream, and its buffer free: true of plain sockets. */
@@ -39,5 +37,5 @@ export interface Transport {
   /** The client is no longer a stranger. */
   onSignedOn(): void;
   /** The stream is closed. */
-  onClosed(): void;
+  onClosed(connection: object): void;
 }

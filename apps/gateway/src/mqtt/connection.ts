@@ -23,11 +23,13 @@ import {
 } from "@mooring/mqtt";
 import { chooseKeepAlive, fittingConnack, maximumPacketSizeOf } from "./acceptance.ts";
 import type { AuthExchange } from "./auth-exchange.ts";
+import type { Channel } from "./channel.ts";
+import type { Peer } from "./connect.ts";
 import type { ConnectionDeps, Transport } from "./connection-ports.ts";
 import { malformedConnack } from "./refusal.ts";
 import { type Host, SigningOn } from "./signing-on.ts";
 import { SocketWriter, type WriterOwner } from "./socket-writer.ts";
-import type { Welcomed } from "./welcome.ts";
+import type { Stay, Welcomed } from "./welcome.ts";
 
 /** How long a closing connection may take to send its last words. */
 const lingerMs = 2_000;
@@ -37,6 +39,10 @@ const faultConnack = encodeConnack(
   { sessionPresent: false, reasonCode: ReasonCode.ImplementationSpecificError, properties: null },
   ProtocolLevel.V5,
 );
+
+function destroyStream(this: Duplex): void {
+  this.destroy();
+}
 
 const State = { Waiting: 0, SigningOn: 1, Open: 2, Closed: 3 } as const;
 type State = (typeof State)[keyof typeof State];
@@ -51,7 +57,8 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
   readonly #deps: ConnectionDeps;
   readonly #decoder: ServerDecoder;
   #state: State = State.Waiting;
-  #welcomed: Welcomed | null = null;
+  #channel: Channel | null = null;
+  #stay: Stay | null = null;
   /** Absent when no method was agreed on in CONNECT. */
   #auth: AuthExchange | null = null;
   #holds = 0;
@@ -66,7 +73,7 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
   #hasFailed = false;
 
   /** The stream's events are followed from now on; its bytes come to `onBytes`. */
-  constructor(transport: Transport, deps: ConnectionDeps) {
+  constructor(transport: Transport, peer: Peer, deps: ConnectionDeps) {
     super();
     const { stream } = transport;
     const { writeBytesMax, connectBytesMax, connectMs } = deps.limits;
@@ -74,12 +81,11 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
     this.#transport = transport;
     this.#deps = deps;
     this.outgoing = new SocketWriter(stream, transport.isPlain, writeBytesMax, { owner: this, gatherer: deps.gatherer });
-    this.#decoder = new ServerDecoder(new SigningOn(this, transport, deps), connectBytesMax);
+    this.#decoder = new ServerDecoder(new SigningOn(this, peer, deps), connectBytesMax);
     this.#heardAtMs = deps.wheel.nowMs;
     deps.wheel.schedule(this, connectMs);
-    stream.on("drain", () => this.#onDrain());
     // What the stream's error was does not matter to anyone: `close` follows.
-    stream.on("error", () => stream.destroy());
+    stream.on("error", destroyStream);
     stream.on("end", () => this.close(0, "lost"));
     stream.on("close", () => this.#onClose());
   }
@@ -102,7 +108,7 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
 
   /** Malformed bytes close this connection, and no other; a refused CONNECT is answered as far as its version has an answer. */
   #refuseBytes(reasonCode: number): void {
-    if (reasonCode === ReasonCode.PacketTooLarge) this.#welcomed?.channel.onTooLarge(this.#deps.limits.packetBytesMax);
+    if (reasonCode === ReasonCode.PacketTooLarge) this.#channel?.onTooLarge(this.#deps.limits.packetBytesMax);
     if (this.#state !== State.Waiting) return this.close(reasonCode, "malformed");
     const connack = malformedConnack(this.#decoder.protocolLevel, reasonCode);
     if (connack !== undefined) this.put(connack);
@@ -110,6 +116,10 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
   }
 
   // ---- signing on
+
+  get address(): string | undefined {
+    return this.#transport.address;
+  }
 
   get isSigningOn(): boolean {
     return this.#state === State.SigningOn;
@@ -133,28 +143,29 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
     this.#stream.resume();
   }
 
-  open(packet: ConnectPacket, welcomed: Welcomed): void {
+  open(packet: ConnectPacket, { channel, stay, connack: offered }: Welcomed): void {
     if (this.#state !== State.SigningOn) {
       // Another connection took the session over before this one heard that it had it.
-      welcomed.channel.onClosed();
-      welcomed.onClosed(this.#endWord);
+      channel.onClosed();
+      stay.onClosed(this.#endWord);
       return;
     }
     const { limits, counters, wheel } = this.#deps;
-    this.#welcomed = welcomed;
+    this.#channel = channel;
+    this.#stay = stay;
     this.#state = State.Open;
-    this.#decoder.handler = welcomed.channel;
+    this.#decoder.handler = channel;
     this.#transport.onSignedOn();
     counters.connections++;
     this.#silenceMsMax = chooseKeepAlive(packet, limits) * 1_500; // [MQTT-3.1.2-22]
     this.#heardAtMs = wheel.nowMs;
     wheel.cancel(this);
     if (this.#silenceMsMax > 0) wheel.schedule(this, this.#silenceMsMax);
-    const connack = fittingConnack(welcomed.connack, packet.protocolLevel, this.#maximumPacketSize);
+    const connack = fittingConnack(offered, packet.protocolLevel, this.#maximumPacketSize);
     if (connack === undefined) return this.close(ReasonCode.PacketTooLarge, "packetSize");
     this.put(connack);
     this.#decoder.packetBytesMax = limits.packetBytesMax;
-    welcomed.onOpen();
+    channel.onOpen();
     this.#resumeDecoder();
     if (this.#holds === 0 && this.#state === State.Open) this.#stream.resume();
   }
@@ -162,7 +173,7 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
   onAuth(packet: ReasonPacket): void {
     if (this.#auth === null)
       this.close(ReasonCode.ProtocolError, "protocol"); // [MQTT-4.12.0-6]
-    else this.#auth.onAuth(packet, this.#welcomed?.reauthenticate);
+    else this.#auth.onAuth(packet, this.#stay?.reauthenticate);
   }
 
   sendAuth(packet: ReasonPacket): void {
@@ -199,11 +210,7 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
   }
 
   onRoom(): void {
-    if (this.#state === State.Open) this.#guarded(() => this.#welcomed?.channel.onWritable());
-  }
-
-  #onDrain(): void {
-    this.#guarded(() => this.outgoing.onDrain());
+    if (this.#state === State.Open) this.#guarded(() => this.#channel?.onWritable());
   }
 
   // ---- holding back
@@ -299,22 +306,21 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
 
   /** Out of everything others look at, at once; the socket may take longer. What one of them breaks on does not keep the others from hearing of it. */
   #leave(): void {
-    const welcomed = this.#welcomed;
     if (this.#state === State.Open) this.#deps.counters.connections--;
     this.#state = State.Closed;
     this.#deps.rare.onConnectionEnd(this.#endWord);
     this.#attempt(() => this.#decoder.stop());
     if (this.#auth !== null) this.#attempt(() => this.#auth?.end());
-    if (welcomed === null) return;
-    this.#attempt(() => welcomed.channel.onClosed());
-    this.#attempt(() => welcomed.onClosed(this.#endWord));
+    if (this.#channel === null) return;
+    this.#attempt(() => this.#channel?.onClosed());
+    this.#attempt(() => this.#stay?.onClosed(this.#endWord));
   }
 
   #onClose(): void {
     this.#deps.wheel.cancel(this);
     this.outgoing.close();
     if (this.#state !== State.Closed) this.#leave();
-    this.#attempt(() => this.#transport.onClosed());
+    this.#attempt(() => this.#transport.onClosed(this));
   }
 
   // ---- errors of ours
@@ -342,14 +348,15 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
     this.#hasFailed = true;
     const { rare, log } = this.#deps;
     rare.onConnectionFault();
-    const clientId = this.#welcomed?.channel.session.clientId;
-    log.error({ err: error, address: this.#transport.address, clientId }, "an error of ours ended a connection");
+    const clientId = this.#channel?.session.clientId;
+    log.error({ err: error, address: this.address, clientId }, "an error of ours ended a connection");
   }
 
   /** How far things got nobody knows, so there is no going on. A second failure cuts the connection without a word. */
   fail(error: unknown): void {
     const isFirst = !this.#hasFailed;
     this.#report(error);
+    if (this.#channel !== null) this.#channel.session.isInDoubt = true;
     if (!isFirst || this.#state === State.Closed) {
       this.#stream.destroy();
       return;

@@ -83,7 +83,7 @@ describe("a packet that breaks something ends its connection with 0x83, and no o
     hit.publish("a", "x");
     expect(await hit.closed()).toBe(ReasonCode.ImplementationSpecificError);
     await expectOneFault([other]);
-    expect(await fixture.harness.metrics.text()).toContain('mooring_gateway_connection_ends_total{reason="fault"} 1');
+    await expect.poll(() => fixture.harness.metrics.text(), poll).toContain('mooring_gateway_connection_ends_total{reason="fault"} 1');
   });
 
   test("before MQTT 5 it is closed", async () => {

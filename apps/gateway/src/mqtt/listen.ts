@@ -12,10 +12,10 @@ import { admitSockets, boundAddress, createPlainSockets, peerAddress } from "../
 import { deviceTlsOptions, type ServerTls } from "../tls.ts";
 import type { Peer } from "./connect.ts";
 import { Connection } from "./connection.ts";
-import type { ConnectionDeps } from "./connection-ports.ts";
+import type { ConnectionDeps, Transport } from "./connection-ports.ts";
 import { onPlainConnection } from "./plain-sockets.ts";
 import { createPskServer, type PskDoorDeps } from "./psk-door.ts";
-import { onWebSocket } from "./web-socket.ts";
+import { onWebSocket, WebSocketStream } from "./web-socket.ts";
 
 export interface MqttDoorDeps extends ConnectionDeps, Omit<PskDoorDeps, "connectMs"> {
   readonly admission: Admission;
@@ -52,6 +52,32 @@ const alpnProtocols = ["mqtt", "x-amzn-mqtt-ca"];
 const stopMsMax = 3_000;
 const backlog = 4_096;
 
+/** A class, and no closures: there is one for each connection. */
+class DoorTransport implements Transport {
+  readonly stream: Duplex;
+  readonly address: string | undefined;
+  readonly isPlain: boolean;
+  readonly #ticket: Ticket;
+  readonly #connections: Set<object>;
+
+  constructor(stream: Duplex, socket: Socket, isPlain: boolean, door: { readonly ticket: Ticket; readonly connections: Set<Connection> }) {
+    this.stream = stream;
+    this.address = peerAddress(socket);
+    this.isPlain = isPlain;
+    this.#ticket = door.ticket;
+    this.#connections = door.connections;
+  }
+
+  onSignedOn(): void {
+    this.#ticket.known();
+    if (this.stream instanceof WebSocketStream) this.stream.trust();
+  }
+
+  onClosed(connection: object): void {
+    this.#connections.delete(connection);
+  }
+}
+
 export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
   const servers: { readonly server: Server; readonly sockets: { destroyAll(): void } }[] = [];
   const connections = new Set<Connection>();
@@ -63,14 +89,8 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
       return undefined;
     }
     socket.setNoDelay(true);
-    const connection: Connection = new Connection(
-      {
-        ...{ stream, peer, address: peerAddress(socket), isPlain: stream === socket && peer.transport === "tcp" },
-        onSignedOn: ticket.known,
-        onClosed: () => connections.delete(connection),
-      },
-      deps,
-    );
+    const isPlain = stream === socket && peer.transport === "tcp";
+    const connection = new Connection(new DoorTransport(stream, socket, isPlain, { ticket, connections }), peer, deps);
     connections.add(connection);
     if (deps.isCongested()) connection.setCongested(true);
     return connection;
@@ -141,11 +161,7 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
         const certificateDer = tls === undefined ? undefined : peerCertificate(socket as TLSSocket);
         const peer: Peer = { transport: tls === undefined ? "tcp" : "tls", certificateDer, anonymous };
         const ticket = sockets.ticketOf(socket);
-        const known = (): void => {
-          ticket?.known();
-          stream.trust();
-        };
-        const connection = accept(stream, socket, peer, ticket && { ...ticket, known });
+        const connection = accept(stream, socket, peer, ticket);
         if (connection !== undefined) stream.on("data", connection.onBytes);
       }),
     );

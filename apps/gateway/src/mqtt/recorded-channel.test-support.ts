@@ -21,6 +21,7 @@ import { WriteGatherer } from "./write-gatherer.ts";
 /** Records what a channel does, in the words of the wire. */
 export class Recorder implements ChannelOutput {
   readonly outgoing = new Outgoing(new WriteGatherer());
+  readonly address = undefined;
   isWritable = true;
   closedWith: number | undefined;
   isPaused = false;

@@ -11,8 +11,8 @@ import {
 } from "@mooring/mqtt";
 import { AuthExchange, type AuthOutput } from "./auth-exchange.ts";
 import type { ChannelOutput } from "./channel-ports.ts";
-import { type Registered, SignOnRefused } from "./connect.ts";
-import type { ConnectionDeps, Transport } from "./connection-ports.ts";
+import { type Peer, type Registered, SignOnRefused } from "./connect.ts";
+import type { ConnectionDeps } from "./connection-ports.ts";
 import { refusedConnack } from "./refusal.ts";
 import type { Guest, Welcomed } from "./welcome.ts";
 
@@ -30,13 +30,13 @@ export interface Host extends ChannelOutput, AuthOutput {
 
 export class SigningOn implements ServerPacketHandler, Guest {
   readonly #host: Host;
-  readonly #transport: Transport;
+  readonly #peer: Peer;
   readonly #deps: ConnectionDeps;
   #auth: AuthExchange | null = null;
 
-  constructor(host: Host, transport: Transport, deps: ConnectionDeps) {
+  constructor(host: Host, peer: Peer, deps: ConnectionDeps) {
     this.#host = host;
-    this.#transport = transport;
+    this.#peer = peer;
     this.#deps = deps;
   }
 
@@ -44,7 +44,7 @@ export class SigningOn implements ServerPacketHandler, Guest {
     const method = packet.properties?.authenticationMethod;
     if (method !== undefined) this.#auth = new AuthExchange(method, this.#host);
     this.#host.onConnect(packet, this.#auth);
-    this.#deps.welcome(packet, this.#transport.peer, this).then(
+    this.#deps.welcome(packet, this.#peer, this).then(
       (welcomed) => this.#onAnswer(() => this.#admit(packet, welcomed)),
       (error: unknown) => this.#onAnswer(() => this.#refuse(packet, error)),
     );
@@ -87,7 +87,7 @@ export class SigningOn implements ServerPacketHandler, Guest {
   // ---- the guest
 
   get address(): string | undefined {
-    return this.#transport.address;
+    return this.#host.address;
   }
 
   get output(): ChannelOutput {

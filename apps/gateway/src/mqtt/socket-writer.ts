@@ -26,7 +26,9 @@ export class SocketWriter extends Outgoing {
   /** Somebody was told that there is no room. */
   #wantsRoom = false;
 
-  /** `isPlain`: see Transport. `drain` of the stream is to be told to `onDrain`. */
+  #listensForDrain = false;
+
+  /** `isPlain`: see Transport. */
   constructor(stream: Duplex, isPlain: boolean, bytesMax: number, rest: { readonly owner: WriterOwner; readonly gatherer: WriteGatherer }) {
     super(rest.gatherer);
     this.#stream = stream;
@@ -66,6 +68,7 @@ export class SocketWriter extends Outgoing {
     }
     this.#unsentBytes = stream.writableLength;
     this.giveBack(this.#unsentBytes === 0 && this.#isPlain);
+    if (stream.writableNeedDrain && !this.#listensForDrain) this.#listenForDrain();
     if (this.isStalled) return;
     if (this.#unsentBytes < this.#bytesMax) {
       if (this.#wantsRoom) this.#giveRoom();
@@ -75,7 +78,19 @@ export class SocketWriter extends Outgoing {
     this.#owner.onStalled();
   }
 
-  onDrain(): void {
+  /** Most clients never fall behind: those that do cost a listener. */
+  #listenForDrain(): void {
+    this.#listensForDrain = true;
+    this.#stream.on("drain", () => {
+      try {
+        this.#onDrain();
+      } catch (error) {
+        this.#owner.fail(error);
+      }
+    });
+  }
+
+  #onDrain(): void {
     this.#unsentBytes = this.#stream.writableLength;
     if (this.#wantsRoom) this.#giveRoom();
     if (!this.isStalled) return;

@@ -6,6 +6,7 @@ function setUp(connectionsMax: number, strangersPerAddressMax: number) {
   const rare = {
     onAuthFailure: () => undefined,
     onConnectionEnd: () => undefined,
+    onConnectionFault: () => undefined,
     onConnectionRefused: (reason: string) => refused.push(reason),
   };
   return { admission: new Admission({ connectionsMax, strangersPerAddressMax }, rare), refused };

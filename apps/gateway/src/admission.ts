@@ -8,12 +8,30 @@ export interface AdmissionLimits {
   readonly strangersPerAddressMax: number;
 }
 
-/** One connection's place. Both are idempotent. */
-export interface Ticket {
-  /** The client has signed on. */
-  known(): void;
-  /** The connection is gone. */
-  leave(): void;
+/** One connection's place. */
+export class Ticket {
+  readonly #admission: Admission;
+  readonly #address: string;
+  #isStranger = true;
+  #isHere = true;
+
+  constructor(admission: Admission, address: string) {
+    this.#admission = admission;
+    this.#address = address;
+  }
+
+  /** The client has signed on. Idempotent. */
+  known(): void {
+    if (this.#isStranger) this.#admission.forgetStranger(this.#address);
+    this.#isStranger = false;
+  }
+
+  /** The connection is gone. Idempotent. */
+  leave(): void {
+    this.known();
+    if (this.#isHere) this.#admission.forgetConnection();
+    this.#isHere = false;
+  }
 }
 
 export class Admission {
@@ -40,20 +58,18 @@ export class Admission {
     }
     this.#connections++;
     this.#strangers.set(address, strangers + 1);
-    let isStranger = true;
-    let isHere = true;
-    const known = (): void => {
-      if (!isStranger) return;
-      isStranger = false;
-      const rest = (this.#strangers.get(address) ?? 1) - 1;
-      if (rest === 0) this.#strangers.delete(address);
-      else this.#strangers.set(address, rest);
-    };
-    const leave = (): void => {
-      known();
-      if (isHere) this.#connections--;
-      isHere = false;
-    };
-    return { known, leave };
+    return new Ticket(this, address);
+  }
+
+  /** For tickets. */
+  forgetStranger(address: string): void {
+    const rest = (this.#strangers.get(address) ?? 1) - 1;
+    if (rest === 0) this.#strangers.delete(address);
+    else this.#strangers.set(address, rest);
+  }
+
+  /** For tickets. */
+  forgetConnection(): void {
+    this.#connections--;
   }
 }

@@ -53,6 +53,7 @@ export function createBroker(deps: BrokerDeps): Broker {
       if (clock.now() - session.disconnectedAtMs < delayMsMin) publish();
       else deps.willRights.ask(session, publish);
     },
+    onFault: (error) => log.error({ err: error }, "an error of ours, while a session without a connection was dealt with"),
   });
   offerFigures(metrics, spaces, store);
   const figures = new Figures(spaces);

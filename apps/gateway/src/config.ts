@@ -82,7 +82,7 @@ const brokerSettings = {
     default: 1_024,
     min: 128,
     max: 65_535,
-    doc: "Longest topic or filter of a client of the broker, in bytes. Devices' are 256.",
+    doc: "Longest topic or filter of a client of the broker, in bytes; one that is kept or retained is bounded by the sessions service too.",
   },
   topicLevelsMax: {
     env: "MOORING_MQTT_TOPIC_LEVELS_MAX",
@@ -90,7 +90,24 @@ const brokerSettings = {
     default: 64,
     min: 8,
     max: 256,
-    doc: "Most levels in a topic or filter of a client of the broker. Devices' are 12.",
+    doc: "Most levels in a topic or filter of a client of the broker.",
+  },
+  deviceTopicBytesMax: {
+    env: "MOORING_MQTT_DEVICE_TOPIC_BYTES_MAX",
+    kind: "integer",
+    default: 256,
+    // The platform's own topics, with the longest names in them.
+    min: 256,
+    max: 65_535,
+    doc: "Longest topic or filter of a device, in bytes: a longer topic ends the connection with 0x90, a longer filter is answered with 0x8F.",
+  },
+  deviceTopicLevelsMax: {
+    env: "MOORING_MQTT_DEVICE_TOPIC_LEVELS_MAX",
+    kind: "integer",
+    default: 12,
+    min: 12,
+    max: 256,
+    doc: "Most levels in a topic or filter of a device; answered like one that is too long.",
   },
   subscriptionsMax: {
     env: "MOORING_MQTT_SUBSCRIPTIONS_MAX",
@@ -106,7 +123,16 @@ const brokerSettings = {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    doc: "Subscriptions of one session of another client of the broker; 1,000 at most for a session that is kept.",
+    doc: "Subscriptions of one session of another client of the broker; one more is answered with 0x97.",
+  },
+  keptSubscriptionsMax: {
+    env: "MOORING_MQTT_KEPT_SUBSCRIPTIONS_MAX",
+    kind: "integer",
+    default: 1_000,
+    min: 1,
+    // What the sessions service takes at most (MOORING_SESSION_SUBSCRIPTIONS_MAX).
+    max: 1_000,
+    doc: "The same for a session that is kept, whoever's it is; not more than MOORING_SESSION_SUBSCRIPTIONS_MAX.",
   },
   publishRateMax: {
     env: "MOORING_MQTT_PUBLISH_RATE_MAX",
@@ -277,6 +303,22 @@ export const gatewaySettings = {
     min: 1_000,
     max: 60_000,
     doc: "Milliseconds a device has for the TLS handshake, and again for signing on.",
+  },
+  connectBytesMax: {
+    env: "MOORING_MQTT_CONNECT_BYTES_MAX",
+    kind: "integer",
+    default: 16_384,
+    min: 1_024,
+    max: 262_144,
+    doc: "Largest CONNECT, in bytes: a larger one is answered with 0x95. Over WebSocket twice as many bytes are read before it is whole.",
+  },
+  keepAliveSMin: {
+    env: "MOORING_KEEP_ALIVE_MIN_S",
+    kind: "integer",
+    default: 0,
+    min: 0,
+    max: 600,
+    doc: "Shortest keep-alive, in seconds, of MQTT 5 clients: one that asks for less is told this one. Older clients cannot be told.",
   },
   keepAliveSMax: {
     env: "MOORING_KEEP_ALIVE_MAX_S",

@@ -11,31 +11,23 @@ export class ConnectionCounts {
   readonly #limits: CountLimits;
   readonly #tenants = new Map<string, number>();
   readonly #addresses = new Map<string, number>();
-  /** Where the connections that are counted come from, by their channels. */
-  readonly #addressOf = new WeakMap<object, string>();
 
   constructor(limits: CountLimits) {
     this.#limits = limits;
   }
 
   /**
-   * Counts a connection in. Throws SignOnRefused when there is no room for it; the client hears 0x97 (before MQTT 5: 3). The place of `replaced`, the
-   * channel whose session it takes over, is free to it.
+   * Counts a connection in. Throws SignOnRefused when there is no room for it; the client hears 0x97 (before MQTT 5: 3). The place of the
+   * connection whose session it takes over is free to it: `freed` is the address of that one.
    */
-  enter(tenantId: string, address: string, replaced: object | null): void {
+  enter(tenantId: string, address: string, freed: string | undefined): void {
     const { connectionsPerTenantMax, connectionsPerAddressMax } = this.#limits;
-    const freed = replaced === null ? undefined : this.#addressOf.get(replaced);
     const others = (this.#tenants.get(tenantId) ?? 0) - (freed === undefined ? 0 : 1);
     if (others >= connectionsPerTenantMax) throw new SignOnRefused(ReasonCode.QuotaExceeded, "tenantLimit");
     const neighbours = (this.#addresses.get(address) ?? 0) - (freed === address ? 1 : 0);
     if (neighbours >= connectionsPerAddressMax) throw new SignOnRefused(ReasonCode.QuotaExceeded, "addressLimit");
     count(this.#tenants, tenantId, 1);
     count(this.#addresses, address, 1);
-  }
-
-  /** The connection from this address that was counted in has this channel. */
-  hold(channel: object, address: string): void {
-    this.#addressOf.set(channel, address);
   }
 
   leave(tenantId: string, address: string): void {

@@ -57,11 +57,13 @@ export type AuthFailure =
   | "tenantLimit"
   | "addressLimit";
 
-/** The counters of what happens seldom enough to be counted with labels at once. */
+/** The counters with labels, of what happens seldom: per connection, not per message. */
 export interface RareCounters {
   onAuthFailure(reason: AuthFailure): void;
   /** `reason` is one of a fixed set of words: it becomes a label. */
   onConnectionEnd(reason: string): void;
+  /** An error of ours ended a connection. */
+  onConnectionFault(): void;
   onConnectionRefused(reason: "addressLimit" | "nodeLimit" | "handshake" | "deadline"): void;
 }
 
@@ -110,7 +112,11 @@ export function startCounting(counters: GatewayCounters, metrics: Metrics): Runn
   const ends = metrics.counter("mooring_gateway_connection_ends_total", "Connections ended.", ["reason"]);
   const refusals = metrics.counter("mooring_gateway_connections_refused_total", "Connections refused before sign-on.", ["reason"]);
 
+  const faults = metrics.counter("mooring_gateway_connection_faults_total", "Connections ended by an error of the gateway's own.", []);
+
   const seen: Record<string, number> = {};
+  /** Not carried over yet, by reason: a storm of connections is no time for looking up labels. */
+  const ended = new Map<string, number>();
   const carryOver = (): void => {
     for (const { field, name, labels } of series) {
       const now = counters[field];
@@ -118,13 +124,16 @@ export function startCounting(counters: GatewayCounters, metrics: Metrics): Runn
       seen[field] = now;
       if (grown > 0) byName.get(name)?.inc({ ...labels }, grown);
     }
+    for (const [reason, count] of ended) ends.inc({ reason }, count);
+    ended.clear();
   };
   const timer = setInterval(carryOver, carryOverMs);
   timer.unref();
   return {
     rare: {
       onAuthFailure: (reason) => authFailures.inc({ reason }),
-      onConnectionEnd: (reason) => ends.inc({ reason }),
+      onConnectionEnd: (reason) => void ended.set(reason, (ended.get(reason) ?? 0) + 1),
+      onConnectionFault: () => faults.inc({}),
       onConnectionRefused: (reason) => refusals.inc({ reason }),
     },
     stop() {

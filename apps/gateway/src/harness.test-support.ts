@@ -24,7 +24,7 @@ import {
   serviceCaller,
   type TokenProof,
 } from "@mooring/contracts";
-import { createMetrics, loadSettings, type Metrics, pause, type ServerTls, silentLog, systemClock } from "@mooring/kit";
+import { createMetrics, type Log, loadSettings, type Metrics, pause, type ServerTls, silentLog, systemClock } from "@mooring/kit";
 import { type Authority, createRootAuthority, createServerCertificate } from "@mooring/pki";
 import { createMemorySessions, type MemorySessions } from "@mooring/testkit";
 import { type Gateway, type GatewayDeps, type GatewayLimits, gatewaySettings, startGateway } from "./index.ts";
@@ -240,6 +240,11 @@ export const limits: GatewayLimits = {
   publishRateMax: 0,
 };
 
+export interface LoggedError {
+  readonly facts: { readonly err?: unknown };
+  readonly message: string;
+}
+
 export interface Harness {
   readonly gateway: Gateway;
   readonly devices: TestDevices;
@@ -250,6 +255,8 @@ export interface Harness {
   readonly waited: Set<string>;
   /** Of the first gateway. */
   readonly metrics: Metrics;
+  /** What the gateways logged as errors. */
+  readonly errors: LoggedError[];
   /** Of all gateways; outlives them. */
   readonly sessions: MemorySessions;
   /** API keys that are good, and whose they are. */
@@ -287,6 +294,8 @@ export async function startHarness(
   const keys = new Map<string, Caller>();
   const scramVerifiers = new Map<string, ScramVerifier>();
   const metrics = createMetrics();
+  const errors: LoggedError[] = [];
+  const log: Log = { ...silentLog, error: (facts, message) => void errors.push({ facts, message }), child: () => log };
   const start = async (nodeId: string): Promise<Gateway> => {
     await cluster.nodes.register({ nodeId, kind: "gateway", address: "127.0.0.1:1" });
     const deps: GatewayDeps = {
@@ -314,7 +323,7 @@ export async function startHarness(
       presence: cluster.presence,
       gatewayNode: async (id) => gateways.get(id)?.api,
       clock: systemClock,
-      log: silentLog,
+      log,
       metrics: gateways.size === 0 ? metrics : createMetrics(),
     };
     const anyPort = "127.0.0.1:0";
@@ -358,6 +367,7 @@ export async function startHarness(
     keys,
     scramVerifiers,
     metrics,
+    errors,
     credential: (name) => issueCredential(authority, devices, name),
     anotherGateway: () => start("gateway-2"),
     async stop() {

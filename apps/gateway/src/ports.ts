@@ -76,8 +76,11 @@ export interface GatewayLimits extends BrokerLimits {
   readonly topicAliasMaximum: number;
   readonly topicBytesMax: number;
   readonly topicLevelsMax: number;
+  readonly deviceTopicBytesMax: number;
+  readonly deviceTopicLevelsMax: number;
   readonly subscriptionsMax: number;
   readonly clientSubscriptionsMax: number;
+  readonly keptSubscriptionsMax: number;
   readonly publishRateMax: number;
   readonly clientPublishRateMax: number;
   readonly connectionsMax: number;
@@ -87,6 +90,8 @@ export interface GatewayLimits extends BrokerLimits {
   readonly strangersPerAddressMax: number;
   readonly authFailuresPerAddressMax: number;
   readonly connectMs: number;
+  readonly connectBytesMax: number;
+  readonly keepAliveSMin: number;
   readonly keepAliveSMax: number;
   readonly packetBytesMax: number;
   readonly writeBytesMax: number;

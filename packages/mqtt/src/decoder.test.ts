@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ClientDecoder, ServerDecoder } from "./decoder.ts";
+import { ClientDecoder } from "./client-decoder.ts";
 import * as encode from "./encode-packets.ts";
 import { encodePublish, writeAck } from "./encode-publish.ts";
 import type { PublishPacket } from "./packets.ts";
 import { PacketType } from "./protocol.ts";
 import { RecordingHandler } from "./recording-handler.ts";
+import { ServerDecoder } from "./server-decoder.ts";
 
 const hello = { cleanStart: true, keepAliveS: 60, clientId: "dev-1", username: null, password: null, will: null, properties: null };
 const properties = { userProperties: [["k", "v"]] as [string, string][], correlationData: Buffer.from([1, 2]), messageExpiryIntervalS: 9 };

@@ -100,6 +100,10 @@ export abstract class FrameDecoder {
 
   /** 0, or why a packet of this type may not come now. */
   protected abstract checkType(type: number): number;
+  /** `buffer[start..end)` is what there is of the body of a packet that will not be read. */
+  protected onTooLarge(_buffer: Buffer, _start: number, _end: number): void {
+    // For who can answer it.
+  }
   /** Decodes the body of one packet and calls the handler. 0 or a reason code. */
   protected abstract decode(header: number, buffer: Buffer, start: number, end: number): number;
 
@@ -154,7 +158,10 @@ export abstract class FrameDecoder {
       this.body = remaining;
       // [MQTT-1.5.5-1]: no more bytes than needed. 3.1.1 has no such rule, and before CONNECT the version is not known.
       if (byte === 0 && count > 0 && this.protocolLevel === ProtocolLevel.V5) this.error = ReasonCode.MalformedPacket;
-      else if (size > this.maxBytes) this.error = ReasonCode.PacketTooLarge;
+      else if (size > this.maxBytes) {
+        this.error = ReasonCode.PacketTooLarge;
+        this.onTooLarge(buffer, next + 1, length);
+      }
       return this.error === 0 ? size : -1;
     }
     this.error = ReasonCode.MalformedPacket; // s1.5.5: four bytes at most.

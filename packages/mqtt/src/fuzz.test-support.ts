@@ -1,6 +1,6 @@
 // Broken and random streams for the codec, and what must hold whatever they are. A run is repeated from its seed and number.
 import assert from "node:assert/strict";
-import { ClientDecoder, ServerDecoder } from "./decoder.ts";
+import { ClientDecoder } from "./client-decoder.ts";
 import * as encode from "./encode-packets.ts";
 import { encodePublish } from "./encode-publish.ts";
 import type {
@@ -15,6 +15,7 @@ import type {
 } from "./packets.ts";
 import type { ProtocolLevel } from "./protocol.ts";
 import { type Heard, RecordingHandler } from "./recording-handler.ts";
+import { ServerDecoder } from "./server-decoder.ts";
 
 const PACKET_BYTES_MAX = 2000;
 /** What may wait behind a pause besides, see `frame-decoder.ts`. */

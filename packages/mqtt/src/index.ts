@@ -1,6 +1,7 @@
+export { ClientDecoder, type ClientPacketHandler } from "./client-decoder.ts";
+export type { CommonPacketHandler } from "./decode-common.ts";
 export { FILTERS_PER_PACKET_MAX } from "./decode-packets.ts";
 export { SUBSCRIPTION_IDS_MAX, USER_PROPERTIES_MAX } from "./decode-properties.ts";
-export { ClientDecoder, type ClientPacketHandler, type CommonPacketHandler, ServerDecoder, type ServerPacketHandler } from "./decoder.ts";
 export {
   encodeAck,
   encodeAuth,
@@ -49,6 +50,7 @@ export {
 } from "./packets.ts";
 export { type AckType, PacketType, ProtocolLevel, type Qos, REMAINING_LENGTH_MAX, ReasonCode, STRING_BYTES_MAX } from "./protocol.ts";
 export { isDisconnectCodeOf, isReasonCodeOf, returnCodeOfReason } from "./reason-codes.ts";
+export { ServerDecoder, type ServerPacketHandler } from "./server-decoder.ts";
 export { SubscriptionTrie, TRIE_LEVELS_MAX } from "./subscription-trie.ts";
 export {
   filterMatches,

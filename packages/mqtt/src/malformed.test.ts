@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { ClientDecoder, ServerDecoder } from "./decoder.ts";
+import { ClientDecoder } from "./client-decoder.ts";
 import { encodeConnack, encodeConnect } from "./encode-packets.ts";
 import { encodePublish } from "./encode-publish.ts";
 import type { ProtocolLevel } from "./protocol.ts";
 import { RecordingHandler } from "./recording-handler.ts";
+import { ServerDecoder } from "./server-decoder.ts";
 
 /** Bytes from a line such as `30 05 "a/b" 78`: hex numbers, and strings in quotes, which get their two-byte length. */
 function bytes(line: string): Buffer {

@@ -1,5 +1,5 @@
 // For the tests of this folder: a handler that writes down what it is told, with payloads copied.
-import type { ClientPacketHandler, ServerPacketHandler } from "./decoder.ts";
+import type { ClientPacketHandler } from "./client-decoder.ts";
 import type {
   ConnackPacket,
   ConnectPacket,
@@ -10,6 +10,7 @@ import type {
   SubscriptionAckPacket,
   UnsubscribePacket,
 } from "./packets.ts";
+import type { ServerPacketHandler } from "./server-decoder.ts";
 
 /** One call: the packet's name and what came with it. */
 export type Heard = readonly [name: string, packet: unknown];

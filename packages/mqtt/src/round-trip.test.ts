@@ -1,11 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ClientDecoder, ServerDecoder } from "./decoder.ts";
+import { ClientDecoder } from "./client-decoder.ts";
 import * as encode from "./encode-packets.ts";
 import { encodeForFanOut, encodePublish, publishSize, writeEncoded, writePublish } from "./encode-publish.ts";
 import type { ConnectPacket, Properties, PublishMessage, Will } from "./packets.ts";
 import { type AckType, PacketType, type ProtocolLevel, type Qos } from "./protocol.ts";
 import { RecordingHandler } from "./recording-handler.ts";
+import { ServerDecoder } from "./server-decoder.ts";
 
 const MAX = 1 << 20;
 const hello: ConnectPacket = {

@@ -31,6 +31,11 @@ function messageOf(topic: string, value: string | number): Message {
   return createMessage({ topic, payload: Buffer.from(String(value)), qos: 0, retain: false, properties: null }, 0);
 }
 
+/** Who looks at the figures. */
+export interface Listener {
+  say(message: Message, filter: string): void;
+}
+
 export class Figures {
   readonly #spaces: Spaces;
   readonly #startedAtMs = performance.now();
@@ -40,12 +45,12 @@ export class Figures {
   }
 
   /** Says how things are, now, to who has begun to listen to these filters; the others hear it when it is time. */
-  tell(space: Space, filters: readonly string[], say: (message: Message, filter: string) => void): void {
+  tell(space: Space, filters: readonly string[], listener: Listener): void {
     const here = filters.filter((filter) => filter.startsWith(figuresStart));
     if (here.length === 0) return;
     for (const [topic, value] of figuresOf(space, this.#startedAtMs)) {
       const filter = here.find((one) => filterMatches(one, topic));
-      if (filter !== undefined) say(messageOf(topic, value), filter);
+      if (filter !== undefined) listener.say(messageOf(topic, value), filter);
     }
   }
 

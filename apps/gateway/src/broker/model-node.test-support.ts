@@ -94,6 +94,7 @@ export class Node {
         watch.onWill(message.payload.toString());
         session.space.route(message, message.topic, 0, session);
       },
+      onFault: (error) => watch.fail(`something broke: ${error}`),
     });
     this.figures = new Figures(this.spaces);
   }
@@ -117,9 +118,23 @@ export interface Wire {
   onGone(link: Link): void;
 }
 
+class LinkOutgoing extends Outgoing {
+  readonly #link: Link;
+
+  constructor(link: Link, gatherer: WriteGatherer) {
+    super(gatherer);
+    this.#link = link;
+  }
+
+  override flush(): void {
+    this.#link.flush();
+  }
+}
+
 /** What Connection is to a socket, without a socket. */
 export class Link implements ChannelOutput, ServerPacketHandler {
   readonly outgoing: Outgoing;
+  readonly address = undefined;
   readonly tenantId: string;
   /** What the client has been told is not read yet. */
   isStalled = false;
@@ -139,7 +154,7 @@ export class Link implements ChannelOutput, ServerPacketHandler {
     this.#node = node;
     this.tenantId = tenantId;
     this.#wire = wire;
-    this.outgoing = new Outgoing(this, node.gatherer);
+    this.outgoing = new LinkOutgoing(this, node.gatherer);
     node.links.add(this);
   }
 
@@ -209,7 +224,7 @@ export class Link implements ChannelOutput, ServerPacketHandler {
     this.#node.links.delete(this);
     this.#node.watch.onClose(this);
     this.#welcomed?.channel.onClosed();
-    this.#welcomed?.onClosed(word);
+    this.#welcomed?.stay.onClosed(word);
     this.#node.watch.onDone();
     this.flush();
     this.outgoing.close();
@@ -227,7 +242,7 @@ export class Link implements ChannelOutput, ServerPacketHandler {
     this.#welcomed = welcomed;
     watch.onWelcomed(this, welcomed.connack.sessionPresent);
     this.outgoing.put(encodeConnack(welcomed.connack, packet.protocolLevel));
-    welcomed.onOpen();
+    welcomed.channel.onOpen();
     watch.onDone();
   }
 
@@ -270,5 +285,8 @@ export class Link implements ChannelOutput, ServerPacketHandler {
   }
   onAuth(): void {
     this.#node.watch.fail("nobody sends AUTH");
+  }
+  fail(error: unknown): void {
+    this.#node.watch.fail(`something broke: ${error}`);
   }
 }

@@ -23,7 +23,7 @@ async function judge(numRuns: number, queueMax: number): Promise<World["figures"
 }
 
 test("sessions, QoS 1 and 2, retained messages and wills hold whatever breaks, in 1,000 sequences of 40 steps", {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const { delivered, redelivered, acknowledged, wills, resumed, restored } = await judge(1_000, unlimited);
   // Nothing would be proved if nothing happened.
@@ -31,7 +31,7 @@ test("sessions, QoS 1 and 2, retained messages and wills hold whatever breaks, i
   expect(least).toBeGreaterThan(1);
 });
 
-test("full queues drop their oldest and nothing else, in 500 sequences of 40 steps", { timeout: 120_000 }, async () => {
+test("full queues drop their oldest and nothing else, in 500 sequences of 40 steps", { timeout: 300_000 }, async () => {
   const { dropped } = await judge(500, 12);
   expect(dropped).toBeGreaterThan(300);
 });

@@ -7,6 +7,8 @@ import type { Subscription } from "./subscription.ts";
 
 /** The live connection of a session. Everything returns at once; bytes leave at the end of the turn. */
 export interface SessionChannel {
+  /** The peer's, as far as it is known. */
+  readonly address: string | undefined;
   /** False while the client reads slower than it is written to. */
   readonly isWritable: boolean;
   /** QoS 1 and 2 messages that may be in flight to it [MQTT-3.3.4-9]. */
@@ -22,6 +24,8 @@ export interface SessionChannel {
   takeOver(): void;
   /** The session is no more. */
   endSession(reasonCode: number, word: string): void;
+  /** Something of ours broke while the session was dealt with: the connection ends. Never throws. */
+  fail(error: unknown): void;
 }
 
 /** Told once, when what was written is on disk, or will never be. */

@@ -27,6 +27,9 @@ async function start(ops: readonly SessionOp[], more: Partial<typeof limits> = {
   const spaces = new Spaces({
     ...{ nodeId: "node", store, limits: { ...limits, ...more }, wheel, clock },
     onWill: (_session, { topic }) => void wills.push(topic),
+    onFault: (error) => {
+      throw error;
+    },
   });
   await restoreSessions({ sessions, spaces, clock, log: silentLog });
   return { clock, sessions, wheel, wills, space: spaces.of(tenantId), running };
@@ -71,6 +74,6 @@ test("what expired in a queue that is away takes no room in it: what is new is k
   await node.space.store.settled();
   const loaded = await node.space.store.loadQueue(sessionId);
   expect(loaded.map((item) => Buffer.from(item.message.payload).toString())).toEqual(Array.from({ length: 8 }, (_, i) => `new ${i}`));
-  expect(node.space.find("|c")?.waiting).toBe(8);
+  expect(node.space.find("|c")?.away?.messages).toBe(8);
   await node.running.stop();
 });

@@ -2,6 +2,7 @@
 import { type ListedSession, type SessionApi, type StoredSubscription, serviceCaller } from "@mooring/contracts";
 import type { Clock, Log } from "@mooring/kit";
 import type { Qos } from "@mooring/mqtt";
+import { AwayQueue } from "./away-queue.ts";
 import { Session, sessionKey } from "./session.ts";
 import type { Space } from "./space.ts";
 import type { Spaces } from "./spaces.ts";
@@ -47,16 +48,15 @@ export async function restoreSessions(deps: RestoreDeps): Promise<void> {
 function restoreSession(space: Space, stored: ListedSession, nowMs: number): Session {
   const session = new Session(space, sessionKey(stored.owner, stored.clientId), stored.clientId, stored.owner);
   session.id = stored.sessionId;
-  session.isDurable = true;
+  session.away = new AwayQueue(session);
   session.expiryS = stored.expiryIntervalS;
   session.protocolLevel = stored.protocolLevel;
   session.connectedAtMs = stored.connectedAtMs ?? 0;
   session.disconnectedAtMs = stored.disconnectedAtMs ?? nowMs;
   session.will = stored.will === undefined ? null : willOfStored(stored.will);
   session.lastSeq = stored.queue.lastSeq;
-  session.waiting = stored.queue.count;
-  session.waitingBytes = stored.queue.bytes;
-  session.mayHaveExpired = stored.queue.count > 0;
+  session.away.set(stored.queue.count, stored.queue.bytes);
+  session.away.mayHaveExpired = stored.queue.count > 0;
   if (stored.receivedPacketIds.length > 0) session.received = new Set(stored.receivedPacketIds);
   for (const subscription of stored.subscriptions) session.subscriptions.set(subscription.filter, optionsOf(subscription));
   space.restore(session);

@@ -11,7 +11,10 @@ test("a message for more kept sessions than fit into one frame is committed for 
   const store = new StoreStream({ sessions, log: silentLog, onCongestion: () => undefined });
   const running = store.start();
   const wheel = new TimerWheel();
-  const spaces = new Spaces({ nodeId: "node", store, limits, wheel, clock: systemClock, onWill: () => undefined });
+  const onFault = (error: unknown): void => {
+    throw error;
+  };
+  const spaces = new Spaces({ nodeId: "node", store, limits, wheel, clock: systemClock, onWill: () => undefined, onFault });
   const space = spaces.of("00000000-0000-4000-8000-000000000001");
   const options = { qos: 1, noLocal: false, retainAsPublished: false, ids: null } as const;
   const all = Array.from({ length: 1_700 }, (_, number) => {

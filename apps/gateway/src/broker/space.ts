@@ -3,21 +3,20 @@
 //   PUBLISH --> route --> trie: subscriptions that match --> QoS 0: into the connection's buffer
 //                 |                                      |-> session in memory: in flight, or queued
 //                 '-> retained                           '-> session that is kept: Commit --> store --> leaves, and is acknowledged
-import type { QueueItem, SessionOp } from "@mooring/contracts";
+import type { SessionOp } from "@mooring/contracts";
 import type { Clock, TimerWheel } from "@mooring/kit";
-import { type PublishPacket, parseSharedFilter, type Qos, SubscriptionTrie } from "@mooring/mqtt";
-import { isPlatformTopic } from "../route/acl.ts";
+import type { PublishPacket, Qos } from "@mooring/mqtt";
 import { Commit } from "./commit.ts";
 import { BrokerCounters } from "./counters.ts";
-import type { Flight } from "./flight.ts";
+import { KeptQueues } from "./kept-queues.ts";
 import type { BrokerLimits } from "./limits.ts";
 import { createMessage, Message, messageOfPacket } from "./message.ts";
 import type { SessionStore } from "./ports.ts";
 import { RetainedMessages } from "./retained.ts";
 import { Session, sessionKey } from "./session.ts";
-import { SharedGroup } from "./shared-group.ts";
-import { flightOf, storedMessage, storedSession } from "./stored.ts";
-import { mergeBySession, Subscription, type SubscriptionOptions } from "./subscription.ts";
+import { storedMessage, storedSession } from "./stored.ts";
+import type { Subscription, SubscriptionOptions } from "./subscription.ts";
+import { SubscriptionTable } from "./subscription-table.ts";
 
 export interface SpaceDeps {
   readonly tenantId: string;
@@ -28,9 +27,9 @@ export interface SpaceDeps {
   readonly clock: Clock;
   /** How the will of a session is published: a device's goes the way of what it says. */
   readonly onWill: (session: Session, message: Message) => void;
+  /** Told what broke while a session without a connection was dealt with. */
+  readonly onFault: (error: unknown) => void;
 }
-
-const targetsPerOp = 400;
 
 /** How the bytes of what is routed may go on: see Message. */
 export const Form = { V5: 1, Plain: 2 } as const;
@@ -47,8 +46,9 @@ export class Space {
   readonly clock: Clock;
   readonly counters = new BrokerCounters();
   readonly retained = new RetainedMessages();
-  readonly #trie = new SubscriptionTrie<Session | SharedGroup, Subscription>(undefined, mergeBySession);
-  readonly #groups = new Map<string, SharedGroup>();
+  readonly queues: KeptQueues;
+  readonly onFault: SpaceDeps["onFault"];
+  readonly #table = new SubscriptionTable();
   readonly #sessions = new Map<string, Session>();
   #kept = 0;
   readonly #nodeId: string;
@@ -62,6 +62,8 @@ export class Space {
     this.clock = deps.clock;
     this.#nodeId = deps.nodeId;
     this.#onWill = deps.onWill;
+    this.onFault = deps.onFault;
+    this.queues = new KeptQueues({ ...deps, counters: this.counters });
   }
 
   get sessions(): number {
@@ -74,14 +76,14 @@ export class Space {
   }
 
   get subscriptions(): number {
-    return this.#trie.size;
+    return this.#table.size;
   }
 
   // ---- publishing
 
   /** Whether anybody would get it, or it is retained. */
   wants(topic: string, retain: boolean): boolean {
-    return retain || (this.#trie.size > 0 && this.#trie.match(topic).length > 0);
+    return retain || (this.#table.size > 0 && this.#table.match(topic).length > 0);
   }
 
   /**
@@ -89,7 +91,7 @@ export class Space {
    * number of subscribers is in `matched` either way. The packet's bytes are copied as far as they are kept.
    */
   route(source: PublishPacket | Message, topic: string, form: number, publisher: Session | null): Commit | null {
-    const found = this.#trie.match(topic);
+    const found = this.#table.match(topic);
     let message: Message | null = source instanceof Message ? source : null;
     let commit: Commit | null = null;
     for (let i = 0; i < found.length; i++) {
@@ -111,7 +113,7 @@ export class Space {
         commit.add(session, session.reserve(message, qos, retain, to.ids));
       }
     }
-    if (commit !== null && message !== null) this.#queue(message, commit);
+    if (commit !== null && message !== null) this.queues.add(message, commit);
     if (source.retain) {
       message ??= messageOfPacket(source as PublishPacket, topic, (form & Form.V5) !== 0, this.clock.now());
       commit = this.#retain(message, commit, found.length);
@@ -125,20 +127,11 @@ export class Space {
     if (!session.isDurable) return session.accept(message, qos, retain, ids);
     const commit = new Commit(1);
     commit.add(session, session.reserve(message, qos, retain, ids));
-    this.#queue(message, commit);
+    this.queues.add(message, commit);
   }
 
   /** How many subscriptions the last routed message matched. */
   matched = 0;
-
-  /** Into the queues of the sessions that are kept: a change names a limited number of rows. */
-  #queue(message: Message, commit: Commit): void {
-    const stored = storedMessage(message, this.tenantId, this.clock.now());
-    const targets = commit.targets();
-    for (let at = 0; at < targets.length; at += targetsPerOp) {
-      this.store.write({ op: "queue", message: stored, targets: targets.slice(at, at + targetsPerOp) }, commit.expect());
-    }
-  }
 
   /** Whether a message may be retained: in place of another one, or within the limits. */
   mayRetain(topic: string, payloadBytes: number): boolean {
@@ -193,7 +186,7 @@ export class Space {
   restore(session: Session): void {
     this.#kept++;
     this.#sessions.set(session.key, session);
-    for (const [filter, options] of session.subscriptions) this.#link(session, filter, options);
+    for (const [filter, options] of session.subscriptions) this.#table.put(session, filter, options);
   }
 
   /** Ends a session and all of it; its will is published if it has not been (MQTT 5 s3.1.2.5). */
@@ -201,11 +194,17 @@ export class Space {
     if (this.#sessions.get(session.key) !== session) return;
     this.#sessions.delete(session.key);
     this.wheel.cancel(session);
-    for (const filter of session.subscriptions.keys()) this.#unlink(session, filter);
+    for (const filter of session.subscriptions.keys()) this.#table.remove(session, filter);
     session.subscriptions.clear();
-    // When nothing is left of it: it would take what another member of its group can have.
-    if (session.will !== null) this.publishWill(session);
-    if (!session.isDurable) return;
+    try {
+      // When nothing is left of it: it would take what another member of its group can have.
+      if (session.will !== null) this.publishWill(session);
+    } finally {
+      if (session.isDurable) this.#forget(session);
+    }
+  }
+
+  #forget(session: Session): void {
     this.#kept--;
     this.store.write({ op: "deleteSession", sessionId: session.id }, null);
   }
@@ -236,103 +235,14 @@ export class Space {
   subscribe(session: Session, filter: string, choice: SubscriptionOptions): boolean {
     const isNew = !session.subscriptions.has(filter);
     session.subscriptions.set(filter, choice);
-    this.#link(session, filter, choice);
+    this.#table.put(session, filter, choice);
     return isNew;
   }
 
   /** Returns whether there was such a subscription. The caller writes it down. */
   unsubscribe(session: Session, filter: string): boolean {
     if (!session.subscriptions.delete(filter)) return false;
-    this.#unlink(session, filter);
+    this.#table.remove(session, filter);
     return true;
   }
-
-  #link(session: Session, filter: string, options: SubscriptionOptions): void {
-    if (!isRouted(session, filter)) return;
-    const shared = parseSharedFilter(filter);
-    if (shared === null) {
-      this.#trie.add(filter, session, new Subscription(session, null, options));
-      return;
-    }
-    let group = this.#groups.get(filter);
-    if (group === undefined) {
-      group = new SharedGroup(filter);
-      this.#groups.set(filter, group);
-      this.#trie.add(shared.filter, group, new Subscription(null, group, { ...options, qos: 2, ids: null }));
-    }
-    group.put(session, options);
-  }
-
-  #unlink(session: Session, filter: string): void {
-    if (!isRouted(session, filter)) return;
-    const shared = parseSharedFilter(filter);
-    if (shared === null) {
-      this.#trie.remove(filter, session);
-      return;
-    }
-    const group = this.#groups.get(filter);
-    group?.remove(session);
-    if (group === undefined || group.size > 0) return;
-    this.#groups.delete(filter);
-    this.#trie.remove(shared.filter, group);
-  }
-
-  // ---- what sessions that are kept ask of the store
-
-  load(session: Session, onLoaded: (flights: readonly Flight[] | undefined) => void): void {
-    this.store.loadQueue(session.id).then(
-      (items) => onLoaded(items.map(flightOf)),
-      () => onLoaded(undefined),
-    );
-  }
-
-  dropOldest(session: Session, count: number, onDropped: (dropped: number, bytes: number) => void): void {
-    this.store.loadOldest(session.id, count).then(
-      (items) => {
-        // It has come back meanwhile, and has read what is in its queue: that is not to change behind its back.
-        if (session.channel !== null) return onDropped(0, 0);
-        const seqs = items.map(({ seq }) => seq);
-        if (seqs.length > 0) this.store.write({ op: "dequeue", sessionId: session.id, seqs }, null);
-        this.counters.queueDropped += seqs.length;
-        onDropped(seqs.length, bytesOf(items));
-      },
-      () => onDropped(0, 0),
-    );
-  }
-
-  countQueue(session: Session, onCounted: (messages: number, bytes: number) => void): void {
-    this.store.loadQueue(session.id).then(
-      (items) => {
-        onCounted(items.length, bytesOf(items));
-      },
-      () => onCounted(session.waiting, session.waitingBytes),
-    );
-  }
-
-  assignPacketIds(session: Session, flights: readonly Flight[]): void {
-    const commit = new Commit(0);
-    for (const flight of flights) commit.add(session, flight);
-    const items = flights.map(({ seq, packetId }) => ({ seq, packetId }));
-    this.store.write({ op: "setPacketIds", sessionId: session.id, items }, commit.expect());
-  }
-
-  release(session: Session, flight: Flight): void {
-    flight.isCommitted = false;
-    const commit = new Commit(0);
-    commit.add(session, flight);
-    this.store.write({ op: "setReleased", sessionId: session.id, seqs: [flight.seq] }, commit.expect());
-  }
-}
-
-/**
- * In the platform's own topics a device hears the platform and nobody else, itself included: what it publishes there is not sent back to it. So
- * those filters, which most of a fleet has, are not in the trie.
- */
-function isRouted({ owner }: Session, filter: string): boolean {
-  return !owner.startsWith("device:") || !isPlatformTopic(filter);
-}
-
-/** What a queue is charged for these: as when they came. */
-function bytesOf(items: readonly QueueItem[]): number {
-  return items.reduce((sum, item) => sum + (flightOf(item).message?.bytes ?? 0), 0);
 }

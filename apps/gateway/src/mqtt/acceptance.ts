@@ -2,7 +2,8 @@
 import { type ConnackPacket, type ConnectPacket, encodeConnack, type Properties, ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 
 export interface ConnackLimits {
-  /** Seconds: the longest keep-alive of MQTT 5 clients; one that asks for none gets this one. */
+  /** Seconds: the shortest keep-alive of MQTT 5 clients, and the longest; one that asks for none gets that. 0 for no such bound. */
+  readonly keepAliveSMin: number;
   readonly keepAliveSMax: number;
   readonly packetBytesMax: number;
   /** QoS 1 and 2 messages a client may have unacknowledged. */
@@ -26,12 +27,17 @@ export interface Accepted {
 }
 
 /**
- * The keep-alive to enforce, in seconds; 0 for none. MQTT 5 clients can be told a shorter one [MQTT-3.1.2-21], older ones are held to
+ * The keep-alive to enforce, in seconds; 0 for none. MQTT 5 clients can be told another one [MQTT-3.1.2-21], older ones are held to
  * what they said.
  */
-export function chooseKeepAlive(packet: ConnectPacket, { keepAliveSMax }: Pick<ConnackLimits, "keepAliveSMax">): number {
-  if (packet.protocolLevel !== ProtocolLevel.V5 || keepAliveSMax === 0) return packet.keepAliveS;
-  return packet.keepAliveS === 0 ? keepAliveSMax : Math.min(packet.keepAliveS, keepAliveSMax);
+export function chooseKeepAlive(
+  { protocolLevel, keepAliveS }: ConnectPacket,
+  { keepAliveSMin, keepAliveSMax }: Pick<ConnackLimits, "keepAliveSMin" | "keepAliveSMax">,
+): number {
+  if (protocolLevel !== ProtocolLevel.V5) return keepAliveS;
+  if (keepAliveS === 0) return keepAliveSMax;
+  const atLeast = Math.max(keepAliveS, keepAliveSMin);
+  return keepAliveSMax === 0 ? atLeast : Math.min(atLeast, keepAliveSMax);
 }
 
 /** How long the session is to last, in seconds, within what is allowed. Before MQTT 5 a session that is kept is kept as long as may be. */

@@ -1,9 +1,11 @@
 // What a channel is given: its way out, what CONNECT and CONNACK said, and what holds for its listener.
-import type { ProtocolLevel } from "@mooring/mqtt";
+import type { ProtocolLevel, ReasonPacket } from "@mooring/mqtt";
 import type { Outgoing } from "./outgoing.ts";
 
 /** What a channel may cause. The connection implements it with bytes; tests record the calls. */
 export interface ChannelOutput {
+  /** The peer's, as far as it is known. */
+  readonly address: string | undefined;
   readonly outgoing: Outgoing;
   /** False while the client reads slower than it is written to: then only what must be said is. */
   readonly isWritable: boolean;
@@ -12,6 +14,10 @@ export interface ChannelOutput {
   resumeReading(): void;
   /** Ends the connection. A client that speaks MQTT 5 is told the reason code, unless it is 0. `word` is for the metrics. */
   close(reasonCode: number, word: string): void;
+  /** Something of ours broke on this connection: it is logged and counted, and the connection ends. */
+  fail(error: unknown): void;
+  /** Who is there is the connection's concern, not the channel's. */
+  onAuth(packet: ReasonPacket): void;
 }
 
 /** What a channel knows from CONNECT and CONNACK. */
@@ -34,6 +40,8 @@ export interface ChannelLimits {
   readonly topicBytesMax: number;
   readonly topicLevelsMax: number;
   readonly subscriptionsMax: number;
+  /** Of a session that is kept, if that is less. */
+  readonly keptSubscriptionsMax: number;
   /** Messages a second, and as many at once; 0 for no limit. */
   readonly publishRateMax: number;
 }

@@ -11,7 +11,7 @@ import { ClientChannel } from "./client-channel.ts";
 import { createTestSpaces, decoderOf, Recorder, startOf } from "./recorded-channel.test-support.ts";
 import { developmentRights } from "./rights.ts";
 
-const limits = { topicBytesMax: 1_024, topicLevelsMax: 64, subscriptionsMax: 100, publishRateMax: 0 };
+const limits = { topicBytesMax: 1_024, topicLevelsMax: 64, subscriptionsMax: 100, keptSubscriptionsMax: 100, publishRateMax: 0 };
 
 function connect(space: Space, clientId: string, more: Partial<ChannelStart> = {}, expiryS = 0) {
   const out = new Recorder(ProtocolLevel.V5);

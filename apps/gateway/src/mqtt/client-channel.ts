@@ -1,7 +1,8 @@
 // Hot: a client that uses the broker as a broker: a back end with an operator's credential, or anybody at the development listener.
 import { type PublishPacket, ReasonCode } from "@mooring/mqtt";
+import type { KeyHolder } from "../auth/operator-keys.ts";
 import { Commit, type Publisher } from "../broker/commit.ts";
-import type { Figures } from "../broker/figures.ts";
+import type { Figures, Listener } from "../broker/figures.ts";
 import type { Message } from "../broker/message.ts";
 import type { Session } from "../broker/session.ts";
 import type { GatewayCounters } from "../counters.ts";
@@ -22,7 +23,7 @@ export interface ClientChannelDeps {
   readonly figures: Pick<Figures, "tell">;
 }
 
-export class ClientChannel extends Channel implements Publisher {
+export class ClientChannel extends Channel implements Publisher, KeyHolder, Listener {
   readonly #rights: ClientRights;
   readonly #figures: Pick<Figures, "tell">;
   /** Clients publish to one or two topics over and over, so the last one that was allowed is kept. */
@@ -57,15 +58,19 @@ export class ClientChannel extends Channel implements Publisher {
     }
     if (commit === null) this.settle(token, matched === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success, "");
     else {
-      if (remembersId) this.keepId(token);
+      if (remembersId) this.receipts.keepId(token);
       commit.tell(this, token);
     }
   }
 
   onPublished(token: number, isCommitted: boolean, matched: number): void {
     if (!this.isOpen) return;
-    if (!isCommitted) return this.close(ReasonCode.ServerUnavailable, "unavailable");
-    this.settle(token, matched === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success, "");
+    try {
+      if (!isCommitted) this.close(ReasonCode.ServerUnavailable, "unavailable");
+      else this.settle(token, matched === 0 ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success, "");
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** MQTT 5 can say so; before, an acknowledgement would be a lie, so the connection is closed [3.1.1 MQTT-3.3.5-2]. */
@@ -74,20 +79,20 @@ export class ClientChannel extends Channel implements Publisher {
     this.close(reasonCode, "foreignTopic");
   }
 
-  protected override refuseFilter(filter: string): number {
+  override refuseFilter(filter: string): number {
     return this.#rights.refuseFilter(filter);
   }
 
   protected override onSubscribed(filters: readonly string[]): void {
-    this.#figures.tell(this.space, filters, this.#sayFigure);
+    this.#figures.tell(this.space, filters, this);
   }
 
-  readonly #sayFigure = (message: Message, filter: string): void => {
+  say(message: Message, filter: string): void {
     if (this.isWritable) this.send(message, this.session.subscriptions.get(filter)?.ids ?? null);
-  };
+  }
 
   /** The credential is good no more; nothing more is said in its name, its will included. */
-  revoke(): void {
+  onKeyRevoked(): void {
     this.isClean = true;
     this.close(ReasonCode.NotAuthorized, "credentialRevoked");
   }

@@ -80,7 +80,7 @@ export interface SignOnDeps extends DeviceSignOnDeps {
 
 /** The connection that asks: its peer's address, and how to ask it back. */
 export interface Way {
-  readonly ask: Ask;
+  ask(data: Uint8Array): Promise<Uint8Array>;
   readonly address: string | undefined;
 }
 
@@ -94,7 +94,8 @@ export const protocolNames = {
 export async function signOn(packet: ConnectPacket, peer: Peer, way: Way, deps: SignOnDeps): Promise<SignedOn | Registered> {
   const method = packet.properties?.authenticationMethod;
   if (method !== undefined) {
-    const { caller, keyId, serverFinal } = await authenticateEnhanced(method, packet.properties?.authenticationData, way.ask, deps);
+    const ask: Ask = (data) => way.ask(data);
+    const { caller, keyId, serverFinal } = await authenticateEnhanced(method, packet.properties?.authenticationData, ask, deps);
     return { ...operatorOf(caller), apiKey: keyId, serverFinal, ...chooseClientId(packet, packet.clientId) };
   }
   if (peer.anonymous !== undefined) {

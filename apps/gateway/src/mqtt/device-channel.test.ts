@@ -43,7 +43,7 @@ function setUp(level: ProtocolLevel = ProtocolLevel.V5, maximumPacketSize = 1_00
   const onSubscribed = (_channel: DeviceChannel, filters: readonly string[]): void => void subscribed.push(filters);
   const own = createTestSpaces().spaces.of(device.tenantId).create("c", `device:${device.deviceId}`);
   const start = { ...startOf(level, { maximumPacketSize }), identity, epoch: 1, protocol: "mqtt" };
-  const channelLimits = { topicBytesMax: 256, topicLevelsMax: 12, subscriptionsMax: 100, publishRateMax: 0 };
+  const channelLimits = { topicBytesMax: 256, topicLevelsMax: 12, subscriptionsMax: 100, keptSubscriptionsMax: 100, publishRateMax: 0 };
   const session = new DeviceChannel(start, own, { uplink, counters, registry, refusals, onSubscribed, limits: channelLimits }, out);
   out.channel = session;
   own.attach(session, null);

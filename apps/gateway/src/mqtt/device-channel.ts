@@ -1,5 +1,6 @@
 // Hot: a device's connection. What it publishes means something to the platform and goes to the log first; then to who subscribes to its topics.
 // What the platform says to it goes to its live connections, in the topics that they listen to, and is not kept for those that are away.
+// The log, the shadow and other connections of the device call in here: what throws then ends this connection, and never who called.
 import {
   type Caller,
   type DeviceIdentity,
@@ -116,7 +117,7 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
     return createMessage({ topic, payload, qos, retain: retains, properties }, expiresAtMs);
   }
 
-  protected override refuseFilter(filter: string, isShared: boolean): number {
+  override refuseFilter(filter: string, isShared: boolean): number {
     if (!maySubscribe(this.device, filter)) return ReasonCode.NotAuthorized;
     // What the platform says to a device is for all its connections, or for the newest: there is nothing to share.
     return isShared && isPlatformTopic(filter) ? ReasonCode.SharedSubscriptionsNotSupported : 0;
@@ -144,6 +145,14 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
 
   /** A reply is published on its topic, so whichever connection of the device subscribes to it hears it: one may listen while another posts. */
   onReply(token: number, topic: string, body: string, brief?: () => string): void {
+    try {
+      this.#reply(token, topic, body, brief);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #reply(token: number, topic: string, body: string, brief?: () => string): void {
     const payload = Buffer.from(body);
     // The QoS of a reply is that of what it answers, as far as it is subscribed to.
     const qosMax = token === noToken ? 0 : 1;
@@ -156,9 +165,13 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
 
   /** Handled for good: now others may hear of it, and then it is acknowledged. */
   onAccepted(token: number, copy: Message): void {
-    const commit = this.space.route(copy, copy.topic, formOf(copy), this.session);
-    if (commit === null) this.onSettled(token, undefined, "");
-    else if (token !== noToken) commit.tell(this, token);
+    try {
+      const commit = this.space.route(copy, copy.topic, formOf(copy), this.session);
+      if (commit === null) this.#settled(token, undefined, "");
+      else if (token !== noToken) commit.tell(this, token);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   onPublished(token: number, isCommitted: boolean): void {
@@ -166,6 +179,14 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
   }
 
   onSettled(token: number, code: ErrorCode | undefined, message: string): void {
+    try {
+      this.#settled(token, code, message);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #settled(token: number, code: ErrorCode | undefined, message: string): void {
     if (!this.isOpen || token === noToken) return;
     if (code === undefined) this.#accept(token);
     else if (isPlatformFailure(code, this.protocolLevel)) {
@@ -177,17 +198,24 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
   }
 
   #accept(token: number): void {
-    if (this.qosOf(token) !== 2 || !this.session.isDurable) return this.settle(token, ReasonCode.Success, "");
+    if (this.receipts.qosOf(token) !== 2 || !this.session.isDurable) return this.settle(token, ReasonCode.Success, "");
     const commit = new Commit(1);
-    this.keepId(token);
-    this.space.store.write({ op: "putReceived", sessionId: this.session.id, packetIds: [this.packetIdOf(token)] }, commit.expect());
+    this.receipts.keepId(token);
+    this.space.store.write(
+      { op: "putReceived", sessionId: this.session.id, packetIds: [this.receipts.packetIdOf(token)] },
+      commit.expect(),
+    );
     commit.tell({ onPublished: (_token, isCommitted) => this.#onReceivedKept(token, isCommitted) }, token);
   }
 
   #onReceivedKept(token: number, isCommitted: boolean): void {
     if (!this.isOpen) return;
-    if (isCommitted) this.settle(token, ReasonCode.Success, "");
-    else this.close(ReasonCode.ServerBusy, "unavailable");
+    try {
+      if (isCommitted) this.settle(token, ReasonCode.Success, "");
+      else this.close(ReasonCode.ServerBusy, "unavailable");
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** A topic that is another's, or means nothing: see the README's table. */
@@ -231,9 +259,14 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
   }
 
   publish(topic: string, payload: Uint8Array, qosMax: number): boolean {
-    const short = shortThing(this.device, topic);
-    const isToldShort = short !== undefined && this.#publishOn(short, payload, qosMax);
-    return this.#publishOn(topic, payload, qosMax) || isToldShort;
+    try {
+      const short = shortThing(this.device, topic);
+      const isToldShort = short !== undefined && this.#publishOn(short, payload, qosMax);
+      return this.#publishOn(topic, payload, qosMax) || isToldShort;
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
   }
 
   #publishOn(topic: string, payload: Uint8Array, qosMax: number): boolean {
@@ -241,8 +274,16 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
     return qos >= 0 && this.#tell(topic, payload, qos === 0 || qosMax === 0 ? 0 : 1);
   }
 
-  call({ payload, messageId }: Downlink): boolean {
-    if (!this.isOpen) return false;
+  call(call: Downlink): boolean {
+    try {
+      return this.isOpen && this.#call(call);
+    } catch (error) {
+      this.fail(error);
+      return false;
+    }
+  }
+
+  #call({ payload, messageId }: Downlink): boolean {
     const topic = formatTopic("callRequest", this.device, messageId ?? "");
     const qos = this.#heardQos(topic);
     // A call that would have to wait is left to another connection.

@@ -8,9 +8,6 @@ import { createMqttDoor, type MqttDoor, type MqttDoorDeps } from "./listen.ts";
 import { developmentRights } from "./rights.ts";
 import { createWelcome, type WelcomeDeps } from "./welcome.ts";
 
-/** The published limits of devices: topics of 256 bytes and 12 levels. */
-const deviceTopics = { topicBytesMax: 256, topicLevelsMax: 12 } as const;
-
 export interface MqttDoors extends Running {
   open(options: GatewayOptions): Promise<Addresses>;
   /** Asks whether connections are to hold back. */
@@ -21,10 +18,16 @@ export interface MqttDoors extends Running {
 export type MqttDoorsDeps = Omit<MqttDoorDeps, "welcome" | "limits"> & Omit<WelcomeDeps, "connack" | "clientLimits" | "limits">;
 
 export function createMqttDoors(deps: MqttDoorsDeps, limits: GatewayLimits): MqttDoors {
-  const { subscriptionsMax, publishRateMax, topicBytesMax, topicLevelsMax } = limits;
-  const deviceLimits: ChannelLimits = { ...deviceTopics, subscriptionsMax, publishRateMax };
+  const { topicBytesMax, topicLevelsMax, keptSubscriptionsMax } = limits;
+  const deviceLimits: ChannelLimits = {
+    topicBytesMax: limits.deviceTopicBytesMax,
+    topicLevelsMax: limits.deviceTopicLevelsMax,
+    subscriptionsMax: limits.subscriptionsMax,
+    keptSubscriptionsMax,
+    publishRateMax: limits.publishRateMax,
+  };
   const clientLimits: ChannelLimits = {
-    ...{ topicBytesMax, topicLevelsMax },
+    ...{ topicBytesMax, topicLevelsMax, keptSubscriptionsMax },
     subscriptionsMax: limits.clientSubscriptionsMax,
     publishRateMax: limits.clientPublishRateMax,
   };
@@ -54,6 +57,7 @@ export function createMqttDoors(deps: MqttDoorsDeps, limits: GatewayLimits): Mqt
     const receiveMaximum = options.mqttDevReceiveMaximum;
     const door = createDoor({
       ...limits,
+      keepAliveSMin: 0,
       keepAliveSMax: options.mqttDevKeepAliveS,
       receiveMaximum,
       inFlightMax: Math.min(receiveMaximum, 32_767),

@@ -11,10 +11,11 @@ import { peerCertificate, peerServerName } from "../auth/client-certificate.ts";
 import { admitSockets, boundAddress, createPlainSockets, peerAddress } from "../sockets.ts";
 import { deviceTlsOptions } from "../tls.ts";
 import type { Peer } from "./connect.ts";
-import { Connection, type ConnectionDeps } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionDeps, Transport } from "./connection-ports.ts";
 import { onPlainConnection } from "./plain-sockets.ts";
 import { createPskServer, type PskDoorDeps } from "./psk-door.ts";
-import { onWebSocket } from "./web-socket.ts";
+import { onWebSocket, WebSocketStream } from "./web-socket.ts";
 
 export interface MqttDoorDeps extends ConnectionDeps, Omit<PskDoorDeps, "connectMs"> {
   readonly admission: Admission;
@@ -51,6 +52,32 @@ const alpnProtocols = ["mqtt", "x-amzn-mqtt-ca"];
 const stopMsMax = 3_000;
 const backlog = 4_096;
 
+/** A class, and no closures: there is one for each connection. */
+class DoorTransport implements Transport {
+  readonly stream: Duplex;
+  readonly address: string | undefined;
+  readonly isPlain: boolean;
+  readonly #ticket: Ticket;
+  readonly #connections: Set<object>;
+
+  constructor(stream: Duplex, socket: Socket, isPlain: boolean, door: { readonly ticket: Ticket; readonly connections: Set<Connection> }) {
+    this.stream = stream;
+    this.address = peerAddress(socket);
+    this.isPlain = isPlain;
+    this.#ticket = door.ticket;
+    this.#connections = door.connections;
+  }
+
+  onSignedOn(): void {
+    this.#ticket.known();
+    if (this.stream instanceof WebSocketStream) this.stream.trust();
+  }
+
+  onClosed(connection: object): void {
+    this.#connections.delete(connection);
+  }
+}
+
 export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
   const servers: { readonly server: Server; readonly sockets: { destroyAll(): void } }[] = [];
   const connections = new Set<Connection>();
@@ -62,36 +89,47 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
       return undefined;
     }
     socket.setNoDelay(true);
-    const connection = new Connection(
-      { stream, peer, address: peerAddress(socket), isPlain: stream === socket && peer.transport === "tcp" },
-      deps,
-      ticket.known,
-    );
+    const isPlain = stream === socket && peer.transport === "tcp";
+    const connection = new Connection(new DoorTransport(stream, socket, isPlain, { ticket, connections }), peer, deps);
     connections.add(connection);
-    stream.on("close", () => connections.delete(connection));
     if (deps.isCongested()) connection.setCongested(true);
     return connection;
+  };
+  /** What breaks before there is a connection to end cuts the stream, and nothing else. */
+  const guarded = <T>(stream: Duplex, act: () => T): T | undefined => {
+    try {
+      return act();
+    } catch (error) {
+      deps.rare.onConnectionFault();
+      deps.log.error({ err: error }, "an error of ours cut a connection");
+      stream.destroy();
+      return undefined;
+    }
   };
 
   const createPlain = (listener: Listener) => {
     const server = createServer();
     const sockets = createPlainSockets(deps.admission);
     const peer: Peer = { transport: "tcp", certificateDer: undefined, anonymous: listener.anonymous };
-    onPlainConnection(server, (socket) => {
-      const connection = accept(socket, socket, peer, sockets.enter(socket));
-      if (connection !== undefined) socket.resume();
-      return connection?.onBytes;
-    });
+    onPlainConnection(server, (socket) =>
+      guarded(socket, () => {
+        const connection = accept(socket, socket, peer, sockets.enter(socket));
+        if (connection !== undefined) socket.resume();
+        return connection?.onBytes;
+      }),
+    );
     return { server, sockets };
   };
   const createSecure = (tls: ServerTls, anonymous: Peer["anonymous"]) => {
     const server = createTlsServer({ ...deviceTlsOptions(tls, deps.limits.connectMs), ALPNProtocols: alpnProtocols });
     const sockets = admitSockets(server, deps.admission);
-    server.on("secureConnection", (socket: TLSSocket) => {
-      const peer: Peer = { transport: "tls", certificateDer: peerCertificate(socket), serverName: peerServerName(socket), anonymous };
-      const connection = accept(socket, socket, peer, sockets.ticketOf(socket));
-      if (connection !== undefined) socket.on("data", connection.onBytes);
-    });
+    server.on("secureConnection", (socket: TLSSocket) =>
+      guarded(socket, () => {
+        const peer: Peer = { transport: "tls", certificateDer: peerCertificate(socket), serverName: peerServerName(socket), anonymous };
+        const connection = accept(socket, socket, peer, sockets.ticketOf(socket));
+        if (connection !== undefined) socket.on("data", connection.onBytes);
+      }),
+    );
     server.on("tlsClientError", (_error, socket) => {
       deps.rare.onConnectionRefused("handshake");
       socket.destroy();
@@ -103,11 +141,12 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
     const server = createPskServer({ ...deps, connectMs: deps.limits.connectMs }, (raw) => {
       const ticket = sockets.enter(raw);
       if (ticket === undefined) return undefined;
-      return (tls, preShared) => {
-        const peer: Peer = { transport: "tls", certificateDer: undefined, preShared, anonymous: undefined };
-        const connection = accept(tls, raw, peer, ticket);
-        if (connection !== undefined) tls.on("data", connection.onBytes);
-      };
+      return (tls, preShared) =>
+        guarded(tls, () => {
+          const peer: Peer = { transport: "tls", certificateDer: undefined, preShared, anonymous: undefined };
+          const connection = accept(tls, raw, peer, ticket);
+          if (connection !== undefined) tls.on("data", connection.onBytes);
+        });
     });
     return { server, sockets };
   };
@@ -117,18 +156,16 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
     server.requestTimeout = deps.limits.connectMs;
     server.on("request", (_request, response) => response.writeHead(426, { upgrade: "websocket", connection: "close" }).end());
     const sockets = admitSockets(server, deps.admission);
-    onWebSocket(server, (stream, { socket }) => {
-      const certificateDer = tls === undefined ? undefined : peerCertificate(socket as TLSSocket);
-      const serverName = tls === undefined ? undefined : peerServerName(socket as TLSSocket);
-      const peer: Peer = { transport: tls === undefined ? "tcp" : "tls", certificateDer, serverName, anonymous };
-      const ticket = sockets.ticketOf(socket);
-      const known = (): void => {
-        ticket?.known();
-        stream.trust();
-      };
-      const connection = accept(stream, socket, peer, ticket && { ...ticket, known });
-      if (connection !== undefined) stream.on("data", connection.onBytes);
-    });
+    onWebSocket(server, deps.limits.connectBytesMax, (stream, { socket }) =>
+      guarded(stream, () => {
+        const certificateDer = tls === undefined ? undefined : peerCertificate(socket as TLSSocket);
+        const serverName = tls === undefined ? undefined : peerServerName(socket as TLSSocket);
+        const peer: Peer = { transport: tls === undefined ? "tcp" : "tls", certificateDer, serverName, anonymous };
+        const ticket = sockets.ticketOf(socket);
+        const connection = accept(stream, socket, peer, ticket);
+        if (connection !== undefined) stream.on("data", connection.onBytes);
+      }),
+    );
     return { server: server as Server, sockets };
   };
 

@@ -24,7 +24,7 @@ describe("what connections have to say", () => {
   test.each([1, 2, 3])("leaves whole and in order, whatever others say in buffers that came back (seed %i)", (seed) => {
     const roll = dice(seed);
     const gatherer = new WriteGatherer();
-    const several = Array.from({ length: 8 }, () => ({ outgoing: new Outgoing({ flush: () => undefined }, gatherer), said: "" }));
+    const several = Array.from({ length: 8 }, () => ({ outgoing: new Outgoing(gatherer), said: "" }));
     /** Taken, and not read yet: their bytes must not change. */
     const unread: { readonly bytes: Buffer | Buffer[]; readonly said: string }[] = [];
     for (let round = 0; round < 3_000; round++) {
@@ -49,7 +49,7 @@ describe("what connections have to say", () => {
 
   test("needs no new memory once buffers have come back", () => {
     const gatherer = new WriteGatherer();
-    const [a, b] = [0, 1].map(() => new Outgoing({ flush: () => undefined }, gatherer)) as [Outgoing, Outgoing];
+    const [a, b] = [0, 1].map(() => new Outgoing(gatherer)) as [Outgoing, Outgoing];
     a.put(Buffer.alloc(10));
     const first = a.buffer;
     a.take();

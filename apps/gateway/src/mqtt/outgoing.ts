@@ -6,12 +6,11 @@
 // The buffers are lent by the process, and given back once the kernel has what is in them.
 import type { AckType } from "@mooring/mqtt";
 import { ACK_BYTES, writeAck } from "@mooring/mqtt";
-import type { WriteBuffers } from "./write-buffers.ts";
 import type { Flushable, WriteGatherer } from "./write-gatherer.ts";
 
 const nothing = Buffer.alloc(0);
 
-export class Outgoing {
+export class Outgoing implements Flushable {
   /** Written to at the offsets that `room` gives. */
   buffer: Buffer = nothing;
   #length = 0;
@@ -24,14 +23,15 @@ export class Outgoing {
   #lentFull: Buffer[] | null = null;
   #isGathered = false;
   #isClosed = false;
-  readonly #owner: Flushable;
   readonly #gatherer: WriteGatherer;
-  readonly #buffers: WriteBuffers;
 
-  constructor(owner: Flushable, gatherer: WriteGatherer) {
-    this.#owner = owner;
+  constructor(gatherer: WriteGatherer) {
     this.#gatherer = gatherer;
-    this.#buffers = gatherer.buffers;
+  }
+
+  /** The end of a turn in which something was said. Here it waits until it is taken. */
+  flush(): void {
+    // For who knows where to.
   }
 
   /** Not yet taken. */
@@ -46,7 +46,7 @@ export class Outgoing {
     this.#length = at + size;
     if (!this.#isGathered) {
       this.#isGathered = true;
-      this.#gatherer.add(this.#owner);
+      this.#gatherer.add(this);
     }
     return at;
   }
@@ -70,7 +70,7 @@ export class Outgoing {
       this.#fullBytes += this.#length;
       this.#length = 0;
     }
-    this.buffer = this.#buffers.take(this.#full === null ? 0 : this.#full.length, size);
+    this.buffer = this.#gatherer.buffers.take(this.#full === null ? 0 : this.#full.length, size);
   }
 
   /** Hands over what there is, oldest first; null for nothing. To be followed by `giveBack`. */
@@ -94,9 +94,9 @@ export class Outgoing {
   /** `isRead`: nobody will look at what was taken again. */
   giveBack(isRead: boolean): void {
     if (isRead) {
-      this.#buffers.give(this.#lent);
+      this.#gatherer.buffers.give(this.#lent);
       const full = this.#lentFull;
-      if (full !== null) for (let i = 0; i < full.length; i++) this.#buffers.give(full[i] as Buffer);
+      if (full !== null) for (let i = 0; i < full.length; i++) this.#gatherer.buffers.give(full[i] as Buffer);
     }
     this.#lent = nothing;
     this.#lentFull = null;

@@ -20,7 +20,8 @@ import { WriteGatherer } from "./write-gatherer.ts";
 
 /** Records what a channel does, in the words of the wire. */
 export class Recorder implements ChannelOutput {
-  readonly outgoing = new Outgoing({ flush: () => undefined }, new WriteGatherer());
+  readonly outgoing = new Outgoing(new WriteGatherer());
+  readonly address = undefined;
   isWritable = true;
   closedWith: number | undefined;
   isPaused = false;
@@ -65,12 +66,22 @@ export class Recorder implements ChannelOutput {
     this.closedWith = reasonCode;
     this.channel?.onClosed();
   }
+  fail(error: unknown): void {
+    throw error;
+  }
+  onAuth(): void {
+    throw new Error("nobody sends AUTH");
+  }
+}
+
+function raise(error: unknown): void {
+  throw error;
 }
 
 /** Spaces with a store that commits as long as it runs. */
 export function createTestSpaces(more: Partial<BrokerLimits> = {}): { readonly spaces: Spaces; readonly running: Running } {
   const store = new StoreStream({ sessions: createMemorySessions(), log: silentLog, onCongestion: () => undefined });
-  const deps = { nodeId: "node", store, wheel: new TimerWheel(), clock: systemClock, onWill: () => undefined };
+  const deps = { nodeId: "node", store, wheel: new TimerWheel(), clock: systemClock, onWill: () => undefined, onFault: raise };
   return { spaces: new Spaces({ ...deps, limits: { ...limits, ...more } }), running: store.start() };
 }
 

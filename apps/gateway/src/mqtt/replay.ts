@@ -11,6 +11,11 @@ function mayQueue(session: Session): boolean {
   return session.hasRoom || (session.isDurable && session.queued * 2 < session.space.limits.queuedMessagesMax);
 }
 
+/** Where those go that leave with QoS 0. */
+export interface RetainedOutput {
+  sendRetained(message: Message, ids: readonly number[] | null): void;
+}
+
 export class Replay {
   readonly filter: string;
   readonly #messages: readonly Message[];
@@ -24,7 +29,7 @@ export class Replay {
   }
 
   /** Sends what may be sent now. True when nothing is left. */
-  pump(session: Session, sendQos0: (message: Message, ids: readonly number[] | null) => void): boolean {
+  pump(session: Session, out: RetainedOutput): boolean {
     const { space, channel } = session;
     while (this.#at < this.#messages.length) {
       if (channel === null || !channel.isWritable) return false;
@@ -34,7 +39,7 @@ export class Replay {
       this.#at++;
       // One that was replaced meanwhile has gone out as a new message; sent now, it would come after it.
       if (space.retained.find(message.topic) !== message || message.isExpired(space.clock.now())) continue;
-      if (qos === 0) sendQos0(message, this.#options.ids);
+      if (qos === 0) out.sendRetained(message, this.#options.ids);
       else space.send(session, message, qos, true, this.#options.ids);
     }
     return true;

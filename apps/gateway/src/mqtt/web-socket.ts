@@ -7,13 +7,15 @@ import { type WebSocket, WebSocketServer } from "ws";
 const subprotocols = ["mqtt", "mqttv3.1"] as const;
 /** One message; packets larger than what a client may send are refused by the decoder. */
 const messageBytesMax = 1024 * 1024;
-/** Of one message that a stranger has begun: a CONNECT of 16 KB in a frame of its own, and as much again. What is above it waits in the kernel. */
-const strangerBytesMax = 32 * 1024;
 const unsupportedData = 1003;
 const messageTooBig = 1009;
 
 /** Has `accept` called for each WebSocket that the server's clients open, on any path. Clients that do not offer MQTT are refused with 400 [MQTT-6.0.0-3]. */
-export function onWebSocket(server: Server, accept: (stream: WebSocketStream, request: IncomingMessage) => void): void {
+export function onWebSocket(
+  server: Server,
+  connectBytesMax: number,
+  accept: (stream: WebSocketStream, request: IncomingMessage) => void,
+): void {
   const sockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
@@ -31,7 +33,7 @@ export function onWebSocket(server: Server, accept: (stream: WebSocketStream, re
       socket.end("HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
       return;
     }
-    sockets.handleUpgrade(request, socket, head, (webSocket) => accept(new WebSocketStream(webSocket, socket), request));
+    sockets.handleUpgrade(request, socket, head, (webSocket) => accept(new WebSocketStream(webSocket, socket, connectBytesMax), request));
   });
 }
 
@@ -39,13 +41,16 @@ export function onWebSocket(server: Server, accept: (stream: WebSocketStream, re
 export class WebSocketStream extends Duplex {
   readonly #socket: WebSocket;
   readonly #raw: Duplex;
+  readonly #strangerBytesMax: number;
   #isHeld = false;
   #hasSpoken = false;
   /** Read since the last whole message. */
   #gathered = 0;
 
-  constructor(socket: WebSocket, raw: Duplex) {
+  /** Of a stranger no more is gathered than a CONNECT in a frame of its own, and as much again: what is above it waits in the kernel. */
+  constructor(socket: WebSocket, raw: Duplex, connectBytesMax: number) {
     super({ allowHalfOpen: false });
+    this.#strangerBytesMax = connectBytesMax * 2;
     this.#socket = socket;
     this.#raw = raw;
     socket.binaryType = "nodebuffer";
@@ -78,7 +83,7 @@ export class WebSocketStream extends Duplex {
   };
 
   readonly #judge = (): void => {
-    if (this.#gathered <= strangerBytesMax || this.#isHeld) return;
+    if (this.#gathered <= this.#strangerBytesMax || this.#isHeld) return;
     // Behind CONNECT a client may say what it likes: that waits until it is let in.
     this.#isHeld = true;
     this.#socket.pause();

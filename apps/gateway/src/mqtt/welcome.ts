@@ -6,7 +6,6 @@ import type { Expiry } from "../auth/expiry.ts";
 import type { OperatorKeys } from "../auth/operator-keys.ts";
 import type { WillRights } from "../auth/will-rights.ts";
 import type { Figures } from "../broker/figures.ts";
-import type { Session } from "../broker/session.ts";
 import type { Space } from "../broker/space.ts";
 import type { Spaces } from "../broker/spaces.ts";
 import type { Changes } from "../changes.ts";
@@ -55,10 +54,14 @@ export type Reauthenticate = (clientFirst: Uint8Array | undefined, ask: Ask) => 
 export interface Welcomed {
   readonly channel: Channel;
   readonly connack: ConnackPacket;
-  /** To be called behind CONNACK: what waited for the client follows. */
-  onOpen(): void;
+  /** To be kept as long as the connection. */
+  readonly stay: Stay;
+}
+
+/** What a connection holds beside its channel. */
+export interface Stay {
   /** Absent when it did not sign on by enhanced authentication. */
-  readonly reauthenticate?: Reauthenticate;
+  readonly reauthenticate?: Reauthenticate | undefined;
   /** To be called once the connection is gone. */
   onClosed(word: string): void;
 }
@@ -68,7 +71,7 @@ export interface Guest {
   readonly address: string | undefined;
   readonly output: ChannelOutput;
   /** Says AUTH to it, and resolves with what it answers (MQTT 5 s4.12). */
-  readonly ask: Ask;
+  ask(data: Uint8Array): Promise<Uint8Array>;
   /** It went away meanwhile. */
   isGone(): boolean;
 }
@@ -125,10 +128,36 @@ function ownerOf(signedOn: SignedOn): string {
 }
 
 /** What a connection takes of the limits of its tenant and its address. */
-interface Place {
+class Place implements Stay {
+  readonly #counts: ConnectionCounts;
+  readonly #tenantId: string;
+  readonly #address: string;
+  #inner: Stay | undefined;
+
+  constructor(counts: ConnectionCounts, tenantId: string, address: string) {
+    this.#counts = counts;
+    this.#tenantId = tenantId;
+    this.#address = address;
+  }
+
+  get reauthenticate(): Reauthenticate | undefined {
+    return this.#inner?.reauthenticate;
+  }
+
   /** It stays taken until the connection ends. */
-  give(welcomed: Welcomed): Welcomed;
-  leave(): undefined;
+  give(welcomed: Welcomed): Welcomed {
+    this.#inner = welcomed.stay;
+    return { channel: welcomed.channel, connack: welcomed.connack, stay: this };
+  }
+
+  leave(): undefined {
+    this.#counts.leave(this.#tenantId, this.#address);
+  }
+
+  onClosed(word: string): void {
+    this.leave();
+    this.#inner?.onClosed(word);
+  }
 }
 
 /**
@@ -144,24 +173,9 @@ function takePlace(deps: WelcomeDeps, packet: ConnectPacket, signedOn: SignedOn,
   const expected = connackOf(deps, packet, signedOn, { isPresent: false, expiryS: chooseSessionExpiry(packet, sessionExpirySMax) });
   if (fittingConnack(expected, packet.protocolLevel, maximumPacketSizeOf(packet)) === undefined)
     throw new SignOnRefused(ReasonCode.PacketTooLarge, "protocol");
-  const before = findSession(space, packet, ownerOf(signedOn), signedOn.clientId);
-  deps.counts.enter(tenantId, address, before?.channel ?? null);
-  return {
-    give(welcomed) {
-      deps.counts.hold(welcomed.channel, address);
-      return {
-        ...welcomed,
-        onClosed(word) {
-          deps.counts.leave(tenantId, address);
-          welcomed.onClosed(word);
-        },
-      };
-    },
-    leave() {
-      deps.counts.leave(tenantId, address);
-      return undefined;
-    },
-  };
+  const before = findSession(space, packet, ownerOf(signedOn), signedOn.clientId)?.channel ?? null;
+  deps.counts.enter(tenantId, address, before === null ? undefined : (before.address ?? ""));
+  return new Place(deps.counts, tenantId, address);
 }
 
 /** What a client of the broker is welcomed with. */
@@ -185,15 +199,34 @@ export function welcomeClient(
   const start = channelStart(packet, deps.connack);
   const channel = new ClientChannel(start, session, { limits, counters, rights, figures }, output);
   session.attach(channel, will);
-  const holder = { onKeyRevoked: () => channel.revoke() };
-  if (apiKey !== undefined) deps.operatorKeys.add(apiKey, holder);
+  if (apiKey !== undefined) deps.operatorKeys.add(apiKey, channel);
+  const reauthenticate = signedOn.serverFinal === undefined ? undefined : reauthenticateAs(owner, deps);
   return {
     channel,
     connack: connackOf(deps, packet, signedOn, { expiryS: session.expiryS, isPresent }),
-    onOpen: () => onOpen(space, session),
-    onClosed: () => apiKey !== undefined && deps.operatorKeys.remove(apiKey, holder),
-    ...(signedOn.serverFinal === undefined ? {} : { reauthenticate: reauthenticateAs(owner, deps) }),
+    stay: apiKey === undefined ? guestStay : new KeyHolderStay(deps.operatorKeys, apiKey, channel, reauthenticate),
   };
+}
+
+/** Of a client without a credential: there is nothing to be let go of. */
+const guestStay: Stay = { onClosed: () => undefined };
+
+class KeyHolderStay implements Stay {
+  readonly reauthenticate: Reauthenticate | undefined;
+  readonly #operatorKeys: OperatorKeys;
+  readonly #apiKey: string;
+  readonly #channel: ClientChannel;
+
+  constructor(operatorKeys: OperatorKeys, apiKey: string, channel: ClientChannel, reauthenticate: Reauthenticate | undefined) {
+    this.reauthenticate = reauthenticate;
+    this.#operatorKeys = operatorKeys;
+    this.#apiKey = apiKey;
+    this.#channel = channel;
+  }
+
+  onClosed(): void {
+    this.#operatorKeys.remove(this.#apiKey, this.#channel);
+  }
 }
 
 function reauthenticateAs(owner: string, deps: Pick<WelcomeDeps, "access">): Reauthenticate {
@@ -232,13 +265,26 @@ function welcomeDevice(deps: WelcomeDeps, packet: ConnectPacket, { signedOn, arr
   return {
     channel,
     connack: connackOf(deps, packet, signedOn, { expiryS: session.expiryS, isPresent }),
-    onOpen: () => onOpen(space, session),
-    onClosed: (word) => {
-      deps.expiry.remove(channel);
-      deps.registry.remove(channel);
-      deps.attendance.leave(arrival, word);
-    },
+    stay: new DeviceStay(deps, channel, arrival),
   };
+}
+
+class DeviceStay implements Stay {
+  readonly #deps: Pick<WelcomeDeps, "expiry" | "registry" | "attendance">;
+  readonly #channel: DeviceChannel;
+  readonly #arrival: Arrival;
+
+  constructor(deps: Pick<WelcomeDeps, "expiry" | "registry" | "attendance">, channel: DeviceChannel, arrival: Arrival) {
+    this.#deps = deps;
+    this.#channel = channel;
+    this.#arrival = arrival;
+  }
+
+  onClosed(word: string): void {
+    this.#deps.expiry.remove(this.#channel);
+    this.#deps.registry.remove(this.#channel);
+    this.#deps.attendance.leave(this.#arrival, word);
+  }
 }
 
 function channelStart(packet: ConnectPacket, connack: ConnackLimits): ChannelStart {
@@ -276,9 +322,4 @@ function responseTopicOf(signedOn: SignedOn, { topicBytesMax, topicLevelsMax }: 
   // A client id may have what no topic may.
   const topic = `response/${signedOn.clientId.replaceAll(/[%+#]/g, encodeURIComponent)}`;
   return isValidTopicName(topic, topicBytesMax, topicLevelsMax) ? topic : undefined;
-}
-
-function onOpen(space: Space, session: Session): void {
-  space.keep(session);
-  session.resume();
 }

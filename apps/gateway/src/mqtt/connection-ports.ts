@@ -1,0 +1,41 @@
+// What a connection is given: its way to the peer, and what holds for its listener.
+import type { Duplex } from "node:stream";
+import type { Log, TimerWheel } from "@mooring/kit";
+import type { GatewayCounters, RareCounters } from "../counters.ts";
+import type { ConnackLimits } from "./acceptance.ts";
+import type { Welcome } from "./welcome.ts";
+import type { WriteGatherer } from "./write-gatherer.ts";
+
+export interface ConnectionLimits extends ConnackLimits {
+  /** From accepting the socket to CONNACK, the handshake included. */
+  readonly connectMs: number;
+  /** Of a CONNECT: nothing is known about the client yet. */
+  readonly connectBytesMax: number;
+  /** Unsent bytes above which only what must be said is written, and nothing is read. */
+  readonly writeBytesMax: number;
+  /** How long a client may leave it at that. */
+  readonly stalledMs: number;
+}
+
+export interface ConnectionDeps {
+  readonly welcome: Welcome;
+  readonly wheel: TimerWheel;
+  readonly gatherer: WriteGatherer;
+  readonly limits: ConnectionLimits;
+  readonly counters: GatewayCounters;
+  readonly rare: RareCounters;
+  readonly log: Log;
+}
+
+/** The bytes' way: a TCP or TLS socket, or a WebSocket. */
+export interface Transport {
+  readonly stream: Duplex;
+  /** Kept, since a closed socket does not know it any more. */
+  readonly address: string | undefined;
+  /** What was written is the kernel's as soon as nothing of it waits in the stream, and its buffer free: true of plain sockets. */
+  readonly isPlain: boolean;
+  /** The client is no longer a stranger. */
+  onSignedOn(): void;
+  /** The stream is closed. */
+  onClosed(connection: object): void;
+}

@@ -59,8 +59,13 @@ export interface ConnectionBody {
   readonly reason?: string;
 }
 
+/** Order of what devices of one name live through: by (epoch, sequence). Apart from their comings and goings, which have an order of their own. */
 export interface LifecycleBody {
   readonly action: "created" | "enabled" | "disabled" | "deleted" | "certificateExpiring" | "certificateExpired";
+  /** Of the device: one that is created later, also under the same name, has a higher one. Absent in records from before there were any. */
+  readonly epoch?: number;
+  /** 0 for created; grows by one with each record of the device, so that a missing one shows. */
+  readonly sequence?: number;
   readonly principal: string;
   /** Which certificate ends, or has ended, and when. */
   readonly certificate?: { readonly fingerprint: string; readonly notAfter: string };

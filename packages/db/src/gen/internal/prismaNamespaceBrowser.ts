@@ -173,6 +173,8 @@ export const DeviceScalarFieldEnum = {
   tokenVersion: 'tokenVersion',
   activatedAt: 'activatedAt',
   tags: 'tags',
+  epoch: 'epoch',
+  lifeEvents: 'lifeEvents',
   createdAt: 'createdAt'
 } as const
 

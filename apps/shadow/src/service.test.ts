@@ -7,6 +7,8 @@ import { afterAll } from "vitest";
 import type { ShadowWorld } from "./conformance/world.ts";
 import { describeShadowApi } from "./conformance.ts";
 import { createPostgresShadowHistory, createPostgresShadowStore, createShadowService, startShadowFollower } from "./index.ts";
+import { createPostgresReportOutbox } from "./postgres/report-outbox.ts";
+import { ReportRelay } from "./report-relay.ts";
 import { MemoryLog, NotingGateways } from "./world.test-support.ts";
 
 const database = await openTestDatabase("shadow");
@@ -48,7 +50,10 @@ async function createWorld(): Promise<ShadowWorld> {
       return device;
     },
   };
-  const api = createShadowService({ store, history, devices, models, gateways, clock: systemClock, log: silentLog });
+  const relay = new ReportRelay({ outbox: createPostgresReportOutbox(pool), events: memoryLog, log: silentLog });
+  const relaying = relay.start();
+  stops.push(() => relaying.stop());
+  const api = createShadowService({ store, history, devices, models, gateways, relay, clock: systemClock, log: silentLog });
   const follower = startShadowFollower({ events: memoryLog, store, applied: api.applied, log: silentLog });
   stops.push(() => follower.stop());
   return {

@@ -46,6 +46,7 @@ test("a device's connection says since when, over what and from where", async ()
 
 test("a trace tells accepted messages, how far they have come, and refused ones and why", async () => {
   expect((await send("GET", `${devicePath}/trace?limit=7`)).json()).toEqual({
+    deviceId: "8f000000-0000-4000-8000-000000000002",
     entries: [
       {
         at: "2026-01-31T12:00:00.001Z",

@@ -1,7 +1,7 @@
 import assert from "node:assert";
 import { asDeviceId, asDeviceName, asProductKey, asTenantId, type Device } from "@mooring/contracts";
 import { type Database, transaction } from "@mooring/db";
-import { createEventId } from "../event-id.ts";
+import { createEventId } from "@mooring/kit";
 import type { Author, DeviceEvent, DeviceEventStore } from "../ports.ts";
 import type { Transaction } from "./change-log.ts";
 

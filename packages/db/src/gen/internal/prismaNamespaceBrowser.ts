@@ -83,6 +83,7 @@ export const ModelName = {
   ShadowCursor: 'ShadowCursor',
   ShadowRemoval: 'ShadowRemoval',
   ShadowRefusal: 'ShadowRefusal',
+  ShadowReport: 'ShadowReport',
   ThingModelVersion: 'ThingModelVersion',
   ThingModelFieldNumbers: 'ThingModelFieldNumbers'
 } as const
@@ -575,6 +576,20 @@ export const ShadowRefusalScalarFieldEnum = {
 } as const
 
 export type ShadowRefusalScalarFieldEnum = (typeof ShadowRefusalScalarFieldEnum)[keyof typeof ShadowRefusalScalarFieldEnum]
+
+
+export const ShadowReportScalarFieldEnum = {
+  id: 'id',
+  messageId: 'messageId',
+  tenantId: 'tenantId',
+  deviceId: 'deviceId',
+  productKey: 'productKey',
+  deviceName: 'deviceName',
+  receivedAt: 'receivedAt',
+  body: 'body'
+} as const
+
+export type ShadowReportScalarFieldEnum = (typeof ShadowReportScalarFieldEnum)[keyof typeof ShadowReportScalarFieldEnum]
 
 
 export const ThingModelVersionScalarFieldEnum = {

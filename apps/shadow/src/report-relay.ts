@@ -11,7 +11,7 @@ import type { ReportOutbox } from "./ports.ts";
 const batch = { reportsMax: 500, bytesMax: 1024 * 1024 } as const;
 /** What another process has left is seen within this time. */
 const idleMs = 1_000;
-/** While another process is at it. */
+/** While another process is at it and somebody waits here. */
 const busyMs = 20;
 /** The log answers within milliseconds or is in trouble; the transaction that holds the reports may not stay open for long. */
 const sendMsMax = 10_000;
@@ -77,8 +77,8 @@ export class ReportRelay {
     if (taken !== "busy") this.#done(taken);
     const asked = [...this.#waiters.keys()];
     if (asked.length > 0 && (taken === "busy" || taken.length === 0)) await this.#findDone(asked);
-    if (taken === "busy") await pause(busyMs, signal);
-    else if (taken.length === 0) await pause(idleMs, wake);
+    if (taken === "busy" && this.#waiters.size > 0) await pause(busyMs, signal);
+    else if (taken === "busy" || taken.length === 0) await pause(idleMs, wake);
   }
 
   /** Another process may have sent what is waited for here. */

@@ -25,6 +25,9 @@ const memoryLog = new MemoryLog();
 const { pool } = database;
 const store = createPostgresShadowStore({ pool, clock: systemClock, documentBytesMax: 65_536 });
 const history = createPostgresShadowHistory(pool);
+const relay = new ReportRelay({ outbox: createPostgresReportOutbox(pool), events: memoryLog, log: silentLog });
+const relaying = relay.start();
+stops.push(() => relaying.stop());
 const models = createModelDirectory({
   devices: {
     getProduct: async () => ({ productKey: "thermo1", validation: "enforce", thingModel: { name: "t", version: "1.0.0" } }) as Product,
@@ -50,9 +53,6 @@ async function createWorld(): Promise<ShadowWorld> {
       return device;
     },
   };
-  const relay = new ReportRelay({ outbox: createPostgresReportOutbox(pool), events: memoryLog, log: silentLog });
-  const relaying = relay.start();
-  stops.push(() => relaying.stop());
   const api = createShadowService({ store, history, devices, models, gateways, relay, clock: systemClock, log: silentLog });
   const follower = startShadowFollower({ events: memoryLog, store, applied: api.applied, log: silentLog });
   stops.push(() => follower.stop());

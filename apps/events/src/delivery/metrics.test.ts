@@ -13,7 +13,11 @@ test("totals count every subscription, and at most 100 of them have a line of th
   const { tenantId } = made.group.settings;
   const held = Array.from({ length: 150 }, (_, i) => ({ group: made.group, tenantId, name: `s${i}`, cursor: i }) as HeldGroup);
   const metrics = createMetrics();
-  publishDeliveryMetrics(metrics, { counters: made.counters, held: { all: () => held, isAtEnd: () => true }, unheld: { all: () => [], logEnd: () => 5 } });
+  publishDeliveryMetrics(metrics, {
+    counters: made.counters,
+    held: { all: () => held, isAtEnd: () => true },
+    unheld: { all: () => [], logEnd: () => 5 },
+  });
   const text = await metrics.text();
   expect(text).toMatch(/^mooring_delivery_delivered_total 2$/m);
   expect(text).toMatch(/^mooring_delivery_acknowledged_total 1$/m);

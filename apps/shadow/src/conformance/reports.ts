@@ -72,7 +72,7 @@ export function describeReports(create: CreateWorld): void {
       expect(record).toMatchObject({ kind: "properties", device });
       await api.waitApplied(gateway, { offset: world.report(device, { Temperature: 30 }), timeoutMs: 10_000 });
       expect((await api.get(operator, address)).version).toBe(first.version + 5);
-    });
+    }, 120_000);
 
     test("change the document without messages, and are in its history as the device's, with their offset", async () => {
       const { api, operator, self, address, world, device, gateways, deviceId } = await setUp(create);

@@ -1,11 +1,14 @@
+import { randomUUID } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { JsonObject } from "@mooring/contracts";
-import { runShadowCase, type ShadowDoor, shadowCases } from "@mooring/testkit";
+import { runShadowCase, type ShadowDoor, shadowCases, until } from "@mooring/testkit";
 import { beforeAll, describe, expect, test } from "vitest";
 import { curl } from "./harness/curl.ts";
 import { createDevice, type Product, type Target, type TestDevice } from "./harness/devices.ts";
-import { shadowOf } from "./harness/documents.ts";
+import { historyOf, shadowOf } from "./harness/documents.ts";
+import { subscribe } from "./harness/grpc.ts";
+import { report, temperatureOf } from "./harness/reports.ts";
 import { ShadowClient } from "./harness/shadow-client.ts";
 import { sharedPlatform } from "./harness/shared-platform.ts";
 import { tempFolder } from "./harness/temp-folder.ts";
@@ -56,6 +59,35 @@ describe.each<[string, (device: TestDevice) => Promise<ShadowDoor> | ShadowDoor]
 });
 
 describe("one shadow, whatever the dialect", () => {
+  test("what is reported by any of its topics is in the log among what is posted, once and in order, and in the history", async () => {
+    const device = await createDevice(platform);
+    const { productKey, deviceName } = device;
+    const subscriber = subscribe(platform, { subscription: randomUUID(), from: "earliest", productKey, kinds: ["properties"] });
+    const client = await ShadowClient.open(device);
+    const reported = (Temperature: number, more = {}): string => JSON.stringify({ state: { reported: { Temperature } }, ...more });
+    await client.publish(`/sys/${productKey}/${deviceName}/shadow/update`, reported(1));
+    await client.publish(device.topic("propertyPost"), report({ Temperature: 2 }));
+    await client.publish(`$aws/things/${productKey}.${deviceName}/shadow/update`, reported(3));
+    await client.publish(`/shadow/update/${productKey}/${deviceName}`, reported(4, { method: "update" }));
+    expect((await curl(device, "/shadow/update", ["--data-binary", reported(5)])).status).toBe(200);
+    await client.publish(device.topic("propertyPost"), report({ Temperature: 6, Mode: "heat" }));
+    await subscriber.record(5);
+    expect(subscriber.records.map(temperatureOf)).toEqual([1, 2, 3, 4, 5, 6]);
+    const sources = subscriber.records.map(({ body }) => (JSON.parse(body) as { source?: string }).source);
+    expect(sources).toEqual(["shadow", undefined, "shadow", "shadow", "shadow", undefined]);
+    await until("the history to have them", async () => (await historyOf(device, "Temperature")).length === 6);
+    expect((await historyOf(device, "Temperature")).map(({ value }) => value)).toEqual([6, 5, 4, 3, 2, 1]);
+    const all = await platform.api(`${device.path}/history?property=Mode&property=Temperature&pageSize=3`);
+    expect((all.body as unknown as { points: object[] }).points).toMatchObject([
+      { property: "Temperature", value: 6 },
+      { property: "Mode", value: "heat" },
+      { property: "Temperature", value: 5 },
+    ]);
+    await until("the shadow to have all", async () => (await shadowOf(device)).version === 6);
+    expect((await shadowOf(device)).reported).toEqual({ Temperature: 6, Mode: "heat" });
+    await subscriber.stop();
+  });
+
   test("what an Alibaba device reports, AWS's topics and REST show; what is desired reaches it as control", async () => {
     const device = await createDevice(platform, product);
     const { productKey, deviceName } = device;

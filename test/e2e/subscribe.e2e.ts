@@ -49,6 +49,8 @@ describe("a gRPC subscriber", () => {
     await post(device, 1);
     await until("the device to be gone", () => subscriber.records.some((record) => record.kind === "offline"));
     expect(subscriber.records.map((record) => record.kind)).toEqual(["lifecycle", "online", "properties", "offline"]);
+    const places = subscriber.records.filter(({ kind }) => kind !== "properties").map(({ body }) => JSON.parse(body) as object);
+    for (const place of places) expect(place).toMatchObject({ epoch: expect.any(Number), sequence: expect.any(Number) });
     await subscriber.stop();
   });
 

@@ -49,6 +49,19 @@ describe("why something did not arrive, in one call", () => {
     await stream.stop();
   });
 
+  test("of a device that was deleted as well", async () => {
+    const device = await createDevice(platform);
+    await post(device, 21);
+    expect((await platform.api(device.path, { method: "DELETE" })).status).toBe(204);
+    const kinds = await until("the end to be there", async () => {
+      const { status, body } = await platform.api(`${device.path}/trace`);
+      const trace = body as unknown as { readonly deletedAt?: string; readonly entries: readonly Entry[] };
+      return status === 200 && trace.deletedAt !== undefined ? trace.entries.map(({ kind }) => kind) : undefined;
+    });
+    expect(kinds).toContain("properties");
+    expect(kinds.filter((kind) => kind === "lifecycle")).toHaveLength(2);
+  });
+
   test("whether a device is connected, since when, and why it went", async () => {
     const device = await createDevice(platform);
     const connection = async () => (await platform.api(`${device.path}/connection`)).body as JsonObject;

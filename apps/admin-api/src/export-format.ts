@@ -30,6 +30,20 @@ export const exportFormats: Readonly<Record<ExportFormatName, ExportFormat>> = {
   },
 };
 
+/** The same for points of several properties: each says of which it is. A name in CSV is JSON text as well. */
+export const manyExportFormats: Readonly<Record<ExportFormatName, ExportFormat>> = {
+  csv: {
+    ...exportFormats.csv,
+    head: "time,property,value,messageId\r\n",
+    line: ({ property, timeMs, value, messageId }) =>
+      `${toTime(timeMs)},${csvField(JSON.stringify(property))},${csvField(JSON.stringify(value))},${csvField(messageId)}\r\n`,
+  },
+  ndjson: {
+    ...exportFormats.ndjson,
+    line: ({ property, timeMs, value, messageId }) => `${JSON.stringify({ time: toTime(timeMs), property, value, messageId })}\n`,
+  },
+};
+
 function toTime(ms: number): string {
   return new Date(ms).toISOString();
 }

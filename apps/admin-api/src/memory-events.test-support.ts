@@ -41,7 +41,7 @@ export function createMemoryEvents(calls: unknown[]): { readonly events: EventAp
     records: [],
     subscriptions: new Map(),
     deadLetters: [],
-    points: [{ timeMs: t0, value: { a: [1] }, messageId: "m1" }],
+    points: [{ property: "temp", timeMs: t0, value: { a: [1] }, messageId: "m1" }],
     say(record) {
       const offset = (log.records.at(-1)?.offset ?? 0) + 1;
       const device = { tenantId: "t1", deviceId: "d1", productKey: "pk01", deviceName: "dev-1" } as never;
@@ -160,7 +160,7 @@ function createQueries(log: MemoryLog, calls: unknown[]): Pick<EventApi, "histor
       assertDevice(query);
       calls.push(query);
       if (query.fromMs >= query.toMs) throw invalidField("/toMs", "must be after from");
-      return { intervals: [{ startMs: query.fromMs, count: 2, min: 1, max: 3, avg: 2, last: 3 }] };
+      return { intervals: [{ property: "temp", startMs: query.fromMs, count: 2, min: 1, max: 3, avg: 2, last: 3 }] };
     },
     async getConnection(_, request) {
       assertDevice(request);
@@ -172,7 +172,7 @@ function createQueries(log: MemoryLog, calls: unknown[]): Pick<EventApi, "histor
       const consumers = [{ consumer: "history", state: "applied" }, ...names(log).map((consumer) => ({ consumer, state: "waiting" }))];
       const accepted = { atMs: t0 + 1, outcome: "accepted", offset: 7, messageId: "m7", kind: "properties", consumers };
       const refused = { atMs: t0, outcome: "refused", topic: "x", protocol: "mqtt", code: "invalidArgument", reason: "/temp: too hot" };
-      return { entries: [accepted, refused] };
+      return { deviceId: "8f000000-0000-4000-8000-000000000002", entries: [accepted, refused] };
     },
   };
 }

@@ -32,7 +32,7 @@ const productDefaults = {
   acknowledgement: "persisted",
   historyDays: 90,
   deduplicateIds: false,
-  pushDelta: true,
+  pushDelta: false,
   createdAtMs: t0,
 };
 

@@ -32,8 +32,9 @@ export function hideOwnSubscriptions(events: EventApi): EventApi {
     replayDeadLetters: (caller, request) => (isOwn(request.name) ? hidden() : events.replayDeadLetters(caller, request)),
     deleteDeadLetters: (caller, request) => (isOwn(request.name) ? hidden() : events.deleteDeadLetters(caller, request)),
     async trace(caller, request) {
-      const { entries } = await events.trace(caller, request);
+      const { entries, ...traced } = await events.trace(caller, request);
       return {
+        ...traced,
         entries: entries.map((entry) => (entry.consumers === undefined ? entry : { ...entry, consumers: others(entry.consumers) })),
       };
     },

@@ -1,4 +1,4 @@
-import { type AppendAck, type AppendFrame, type EventApi, type NewRecord, PlatformError } from "@mooring/contracts";
+import { type AppendAck, type AppendFrame, type EventApi, type LifecycleBody, type NewRecord, PlatformError } from "@mooring/contracts";
 import { createMetrics, silentLog, systemClock } from "@mooring/kit";
 import { makeCaller, until } from "@mooring/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -80,6 +80,20 @@ describe("events of devices", () => {
       expect(record.receivedAtMs).toBeLessThanOrEqual(Date.now());
     }
     expect(new Set(log.stored.map(({ messageId }) => messageId)).size).toBe(life.length);
+  });
+
+  test("each says its place: by (epoch, sequence) what devices of one name live through is in order, with nothing missing", async () => {
+    const { log, eventLog } = createLog();
+    startRelay(eventLog);
+    const { owner, address } = await liveThrough("thermostat-1");
+    await harness.api.createDevice(owner, address);
+    await harness.api.deleteDevice(owner, address);
+    await drained();
+    const bodies = log.stored.map(({ body }) => JSON.parse(body) as Required<LifecycleBody>);
+    expect(bodies.map(({ sequence }) => sequence)).toEqual([0, 1, 2, 3, 0, 1]);
+    expect(new Set(bodies.map(({ epoch }) => epoch)).size).toBe(2);
+    const ordered = bodies.toReversed().sort((a, b) => a.epoch - b.epoch || a.sequence - b.sequence);
+    expect(ordered.map(({ action }) => action)).toEqual([...life, "created", "deleted"]);
   });
 
   test("while the log is out of reach changes succeed and their events wait, are counted, and reach it later", async () => {

@@ -77,7 +77,7 @@ export function createProductOperations({ products, models, clock }: ProductDeps
 }
 
 /** What a product has where nothing else was said. */
-const defaultOptions: Required<ProductOptions> = { acknowledgement: "persisted", historyDays: 90, deduplicateIds: false, pushDelta: true };
+const defaultOptions: Required<ProductOptions> = { acknowledgement: "persisted", historyDays: 90, deduplicateIds: false, pushDelta: false };
 
 function toOptions({ productKey, acknowledgement, historyDays, deduplicateIds, pushDelta }: Product) {
   return { productKey, acknowledgement, historyDays, deduplicateIds, pushDelta };

@@ -104,6 +104,7 @@ afterAll(async () => {
 const world = {
   setTags: tags.set,
   addDevice: (device: DeviceRef) => void devices.set(`${device.tenantId}/${device.productKey}/${device.deviceName}`, device),
+  removeDevice: (device: DeviceRef) => void devices.delete(`${device.tenantId}/${device.productKey}/${device.deviceName}`),
   async historyCaughtUp() {
     const end = await eventLog.end();
     await until("the history to catch up", async () => {

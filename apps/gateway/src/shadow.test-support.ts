@@ -43,6 +43,8 @@ export class TestShadow {
   /** Where the follower is. */
   applied = Number.MAX_SAFE_INTEGER;
   now = 1_760_000_000_123;
+  /** An update waits for this. */
+  beforeUpdate: () => Promise<void> = async () => undefined;
   /** Where messages to devices go. */
   tell: (deviceId: string, downlinks: readonly Downlink[]) => Promise<unknown> = async () => undefined;
   readonly #documents = new Map<string, Document>();
@@ -52,6 +54,7 @@ export class TestShadow {
   }
 
   async update(caller: Caller, update: ShadowUpdate): Promise<ShadowView> {
+    await this.beforeUpdate();
     const { desired, reported } = update;
     const next = this.#change(caller, update, update);
     this.updates.push(update);

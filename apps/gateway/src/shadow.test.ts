@@ -202,6 +202,24 @@ describe("what devices hear of a change", () => {
   });
 });
 
+test("what a device says while an update of its shadow is under way goes to the log after it; other devices do not wait", async () => {
+  const { shadow, events } = fixture.harness;
+  const gate = Promise.withResolvers<void>();
+  shadow.beforeUpdate = () => gate.promise;
+  const [client, other] = [await fixture.signOn("dev-1"), await fixture.signOn("dev-2", { clientId: "other" })];
+  const post = (n: number) => ({ id: String(n), params: { Temperature: n } });
+  client.publish(`${sys("dev-1")}/shadow/update`, { state: { reported: { Temperature: 20 } } });
+  const posted = [1, 2].map((n) => client.publish(`${sys("dev-1")}/thing/event/property/post`, post(n)));
+  await other.acknowledged(other.publish(`${sys("dev-2")}/thing/event/property/post`, post(3)));
+  await other.acknowledged(other.publish(`${sys("dev-2")}/thing/event/property/post`, post(4)));
+  const said = (): readonly string[] => events.records.filter(({ kind }) => kind === "properties").map(({ body }) => body);
+  expect(said().map((body) => /"value":(\d)/.exec(body)?.[1])).toEqual(["3", "4"]);
+  gate.resolve();
+  for (const one of posted) await client.acknowledged(one);
+  expect(said().map((body) => /"value":(\d)/.exec(body)?.[1])).toEqual(["3", "4", "1", "2"]);
+  expect(shadow.updates).toHaveLength(1);
+});
+
 describe("who subscribes to deltas is sent the open one", () => {
   const prepare = async (): Promise<MqttClient> => {
     const client = await fixture.signOn("dev-1", { clientId: "first" });

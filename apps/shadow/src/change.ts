@@ -3,6 +3,7 @@ import { type AskedAs, isJsonObject, type JsonObject, type JsonValue, PlatformEr
 import { applyEdit, assertSize, type ShadowDocument, viewOf } from "./document.ts";
 import { createEdit, type Edit } from "./edit.ts";
 import type { ShadowKey } from "./ports.ts";
+import type { Said } from "./report.ts";
 
 export interface Change {
   readonly key: ShadowKey;
@@ -21,6 +22,8 @@ export interface Change {
   readonly askedAs?: AskedAs | undefined;
   /** Of a device's direct change: when its gateway received it. */
   readonly directAtMs?: number | undefined;
+  /** Of a device's direct change: what the log is told of it besides. */
+  readonly said?: Said | undefined;
 }
 
 export interface Conditions {
@@ -35,6 +38,8 @@ export interface Accepted {
   readonly after: ShadowDocument;
   /** What was applied: all of the change's edit, or what was not stale of a report. */
   readonly edit: Edit;
+  /** Of what is to be in the log before the device hears of it: the message id. */
+  readonly reportId?: string;
 }
 
 /** Throws `versionConflict` or `payloadTooLarge`, and `notFound` for the deletion of a named shadow that never was. The classic one always is. */

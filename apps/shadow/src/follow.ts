@@ -95,12 +95,12 @@ function readReports(records: readonly LogRecord[]) {
   return { changes, unfit };
 }
 
-/** Undefined for what says nothing of properties, or nothing new; why for a report that no document may hold. */
+/** Undefined for what says nothing of properties, or nothing new, or came from a shadow; why for a report that no document may hold. */
 function toChange(record: LogRecord): Change | RefusedReport | undefined {
   if (record.kind !== "properties") return undefined;
   const { device, offset, messageId, receivedAtMs } = record;
-  const { properties, past } = JSON.parse(record.body) as Partial<PropertiesBody>;
-  if (past === true) return undefined;
+  const { properties, past, source } = JSON.parse(record.body) as Partial<PropertiesBody>;
+  if (past === true || source === "shadow") return undefined;
   const reported: Record<string, JsonValue> = {};
   for (const name of Object.keys(properties ?? {})) {
     // A report from before names were checked: assigning it would set the object's prototype.

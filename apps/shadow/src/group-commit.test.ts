@@ -13,7 +13,8 @@ afterAll(async () => {
 });
 
 const openStore = (): ShadowStore => createPostgresShadowStore({ pool: database.pool, clock: systemClock, documentBytesMax: 65_536 });
-const createCommits = (store: Pick<ShadowStore, "apply">): GroupCommit => new GroupCommit({ store, announce: () => undefined });
+const createCommits = (store: Pick<ShadowStore, "apply">): GroupCommit =>
+  new GroupCommit({ store, announce: () => undefined, logged: async () => undefined });
 
 describe("changes that come together", () => {
   test("are one transaction, on one document one after the other; a conflict refuses only its own", async () => {
@@ -48,6 +49,7 @@ describe("changes that come together", () => {
     const order: string[] = [];
     const commits = new GroupCommit({
       store: openStore(),
+      logged: async () => undefined,
       announce: (_, { after }) => {
         order.push(`announced ${after.version}`);
         return undefined;

@@ -17,6 +17,8 @@ const waitingBytesMax = 64 * 1024 * 1024;
 /** A change that is on disk, and when the device was told; undefined when nobody waits for that. */
 export interface Committed extends Accepted {
   readonly told: Promise<void> | undefined;
+  /** When the log has what it reports; undefined when it reports nothing. Never rejects. */
+  readonly logged: Promise<void> | undefined;
 }
 
 interface Waiting {
@@ -28,7 +30,9 @@ interface Waiting {
 export interface GroupCommitDeps {
   readonly store: Pick<ShadowStore, "apply">;
   /** Called for each change once it is on disk, for one shadow in the order of versions. */
-  readonly announce: (change: Change, accepted: Accepted) => Promise<void> | undefined;
+  readonly announce: (change: Change, accepted: Accepted, logged: Promise<void> | undefined) => Promise<void> | undefined;
+  /** When the log has a report that is on disk. */
+  readonly logged: (reportId: string) => Promise<void>;
 }
 
 export class GroupCommit {
@@ -99,7 +103,8 @@ export class GroupCommit {
   #answer({ change, resolve, reject }: Waiting, outcome: Outcome): void {
     if ("refused" in outcome) return reject(outcome.refused);
     this.committedChanges++;
-    resolve({ ...outcome, told: this.#deps.announce(change, outcome) });
+    const logged = outcome.reportId === undefined ? undefined : this.#deps.logged(outcome.reportId);
+    resolve({ ...outcome, logged, told: this.#deps.announce(change, outcome, logged) });
   }
 }
 

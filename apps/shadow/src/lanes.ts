@@ -30,6 +30,8 @@ interface Entry {
   readonly accepted: Accepted;
   /** Of those that somebody waits for. */
   readonly told: PromiseWithResolvers<void> | undefined;
+  /** The device hears of it after this. */
+  readonly logged: Promise<void> | undefined;
 }
 
 interface Ready {
@@ -68,14 +70,14 @@ export class Lanes {
   }
 
   /** Tells the device of a change. When it made the change itself, returns when that was done, or failed: it never rejects. */
-  announce(change: Change, accepted: Accepted): Promise<void> | undefined {
+  announce(change: Change, accepted: Accepted, logged?: Promise<void>): Promise<void> | undefined {
     const lane = this.#open(change.key.deviceId);
     if (lane === undefined) {
       this.droppedChanges++;
       return undefined;
     }
     const told = change.byDevice ? Promise.withResolvers<void>() : undefined;
-    lane.entries.push({ change, accepted, told });
+    lane.entries.push({ change, accepted, told, logged });
     this.#entries++;
     this.#limit(lane);
     return told?.promise;
@@ -127,6 +129,8 @@ export class Lanes {
       this.#entries -= entries.length;
       const ready = [...lane.ready.values()];
       lane.ready.clear();
+      // Who hears of a change may say something at once, which is to be later in the log.
+      for (const { logged } of entries) await logged;
       try {
         await this.#send(deviceId, lane, { entries, ready });
       } catch (error) {

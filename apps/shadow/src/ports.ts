@@ -1,4 +1,4 @@
-import type { DeviceApi, EventApi, GatewayApi, PlatformError, ShadowApi } from "@mooring/contracts";
+import type { DeviceApi, EventApi, GatewayApi, NewRecord, PlatformError, ShadowApi } from "@mooring/contracts";
 import type { Accepted, Change } from "./change.ts";
 import type { ShadowDocument } from "./document.ts";
 
@@ -31,6 +31,20 @@ export interface ShadowStore {
   cursor(): Promise<number>;
   /** Names of the device's named shadows that hold anything, in order, from after a name on. */
   listNames(device: { readonly tenantId: string; readonly deviceId: string }, after: string, limit: number): Promise<readonly string[]>;
+}
+
+/** Reports on their way to the log: written in the transaction of the change that said so, removed once the log holds them. */
+export interface ReportOutbox {
+  /**
+   * Gives the oldest to `relay`, in order and no more than there is room for, and removes them; answers their message ids. One caller at a time, over all
+   * processes: `busy` when another one is at it. When `relay` rejects, nothing is removed.
+   */
+  take(
+    room: { readonly reportsMax: number; readonly bytesMax: number },
+    relay: (reports: readonly NewRecord[]) => Promise<void>,
+  ): Promise<readonly string[] | "busy">;
+  /** Those of these message ids that are still there. */
+  waiting(messageIds: readonly string[]): Promise<readonly string[]>;
 }
 
 /** A part of the log, and what of it is for shadows. */

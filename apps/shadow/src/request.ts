@@ -4,16 +4,13 @@ import {
   type Caller,
   invalidField,
   isJsonObject,
-  type JsonObject,
   type PageRequest,
-  PlatformError,
   pageSizeDefault,
   pageSizeMax,
   type ShadowAddress,
   type ShadowUpdate,
   shadowNamePattern,
 } from "@mooring/contracts";
-import type { CompiledModel } from "@mooring/thing-model";
 import type { Conditions } from "./change.ts";
 import { isSection, type ShadowPatch } from "./edit.ts";
 
@@ -78,25 +75,6 @@ function assertDesiredVersions(expected: ShadowUpdate["expectedDesiredVersions"]
 
 function isVersion(value: unknown): value is number {
   return Number.isSafeInteger(value) && Number(value) >= 0;
-}
-
-/** The patch as the model means it. Throws `invalidArgument` with every reason when the model does not allow it. */
-export function applyModel(model: CompiledModel, patch: ShadowPatch): ShadowPatch {
-  const { desired, reported } = patch;
-  const issues = [
-    ...(desired == null ? [] : model.validateDesired(desired).map((issue) => ({ ...issue, pointer: `/desired${issue.pointer}` }))),
-    ...(reported == null
-      ? []
-      : model.validateProperties(present(reported)).map((issue) => ({ ...issue, pointer: `/reported${issue.pointer}` }))),
-  ];
-  if (issues.length > 0)
-    throw new PlatformError("invalidArgument", issues[0]?.message ?? "the state does not fit the thing model", { issues });
-  return reported == null ? patch : { ...patch, reported: { ...reported, ...model.unwrapProperties(present(reported)).values } };
-}
-
-/** The members of a patch that say something rather than delete. */
-function present(patch: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(patch).filter(([, value]) => value !== null));
 }
 
 export interface Cut {

@@ -7,6 +7,8 @@ import { afterAll } from "vitest";
 import type { ShadowWorld } from "./conformance/world.ts";
 import { describeShadowApi } from "./conformance.ts";
 import { createPostgresShadowHistory, createPostgresShadowStore, createShadowService, startShadowFollower } from "./index.ts";
+import { createPostgresReportOutbox } from "./postgres/report-outbox.ts";
+import { ReportRelay } from "./report-relay.ts";
 import { MemoryLog, NotingGateways } from "./world.test-support.ts";
 
 const database = await openTestDatabase("shadow");
@@ -23,6 +25,9 @@ const memoryLog = new MemoryLog();
 const { pool } = database;
 const store = createPostgresShadowStore({ pool, clock: systemClock, documentBytesMax: 65_536 });
 const history = createPostgresShadowHistory(pool);
+const relay = new ReportRelay({ outbox: createPostgresReportOutbox(pool), events: memoryLog, log: silentLog });
+const relaying = relay.start();
+stops.push(() => relaying.stop());
 const models = createModelDirectory({
   devices: {
     getProduct: async () => ({ productKey: "thermo1", validation: "enforce", thingModel: { name: "t", version: "1.0.0" } }) as Product,
@@ -48,7 +53,7 @@ async function createWorld(): Promise<ShadowWorld> {
       return device;
     },
   };
-  const api = createShadowService({ store, history, devices, models, gateways, clock: systemClock, log: silentLog });
+  const api = createShadowService({ store, history, devices, models, gateways, relay, clock: systemClock, log: silentLog });
   const follower = startShadowFollower({ events: memoryLog, store, applied: api.applied, log: silentLog });
   stops.push(() => follower.stop());
   return {

@@ -19,10 +19,12 @@ import { viewOf } from "./document.ts";
 import { parseEdit, type ShadowPatch } from "./edit.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Lanes } from "./lanes.ts";
+import { fitModel, type ModelFit } from "./model-fit.ts";
 import { toChangeView } from "./past.ts";
 import type { DeviceDirectory, Gateways, ShadowHistory, ShadowKey, ShadowStore } from "./ports.ts";
 import { assertPoint, readPast } from "./read-past.ts";
-import { applyModel, assertToken, cutPage, parseAskedAs, parseConditions, parseName, parsePage, parsePatch } from "./request.ts";
+import type { ReportRelay } from "./report-relay.ts";
+import { assertToken, cutPage, parseAskedAs, parseConditions, parseName, parsePage, parsePatch } from "./request.ts";
 import { createSharedLookup } from "./share.ts";
 
 export interface ShadowDeps {
@@ -31,6 +33,8 @@ export interface ShadowDeps {
   readonly devices: DeviceDirectory;
   readonly models: ModelDirectory;
   readonly gateways: Gateways;
+  /** Brings what devices say here of their properties into the log. */
+  readonly relay: Pick<ReportRelay, "logged" | "assertRoom">;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -50,15 +54,25 @@ const waitedIdsMax = 5_000;
 export function createShadowService(deps: ShadowDeps): ShadowService {
   const applied = new Applied(() => deps.store.cursor());
   const lanes = new Lanes(deps);
-  const commits = new GroupCommit({ store: deps.store, announce: (change, accepted) => lanes.announce(change, accepted) });
+  const commits = new GroupCommit({
+    store: deps.store,
+    announce: (change, accepted, logged) => lanes.announce(change, accepted, logged),
+    logged: (reportId) => deps.relay.logged(reportId),
+  });
   const resolve = createResolve(deps.devices);
   const modelOf = createModelLookup(deps.models);
 
-  /** On disk when it resolves. Whether the device hears of it at once is another matter and may not fail the caller. */
+  /** On disk when it resolves, and in the log what it reports. Whether the device hears of it at once is another matter and may not fail the caller. */
   async function commit(change: Change) {
-    const { after, told } = await commits.change(change);
+    const { after, told, logged } = await commits.change(change);
+    await logged;
     if (told !== undefined) await within(toldMsMax, told);
     return viewOf(after);
+  }
+
+  /** The patch of a classic shadow, checked against the thing model. Named shadows are free JSON. */
+  async function fitPatch(caller: Caller, productKey: string, patch: ShadowPatch): Promise<ModelFit> {
+    return fitModel(await modelOf(caller, productKey), patch);
   }
 
   return {
@@ -74,12 +88,14 @@ export function createShadowService(deps: ShadowDeps): ShadowService {
     async update(caller, request) {
       assertMay(caller, "shadow.update");
       const patch = parsePatch(caller, request);
+      if (patch.reported !== undefined) deps.relay.assertRoom();
       const change = { ...parseChange(caller, request), kind: "update", edit: parseEdit(patch) } as const;
       // Both are asked for at the same time; of two reasons to refuse, that there is no such device comes first.
       const isClassic = parseName(request) === "";
-      const fitting = isClassic ? fitModel(modelOf, caller, { productKey: request.productKey, patch }) : Promise.resolve(patch);
-      const [key, meant] = await firstReason(resolve(caller, request), fitting);
-      return commit({ ...change, key, ...(meant === patch ? {} : { edit: parseEdit(meant) }) });
+      const fitting: Promise<ModelFit> = isClassic ? fitPatch(caller, request.productKey, patch) : Promise.resolve({ patch });
+      const [key, { patch: meant, ...found }] = await firstReason(resolve(caller, request), fitting);
+      const said = caller.device === undefined ? undefined : { device: caller.device, ...found };
+      return commit({ ...change, key, said, ...(meant === patch ? {} : { edit: parseEdit(meant) }) });
     },
 
     async delete(caller, request) {
@@ -193,14 +209,4 @@ function createModelLookup(models: ModelDirectory): ModelLookup {
     const asking = caller.role === "device" ? self : caller;
     return share(lookupKey(asking, { productKey }), () => models.forProduct(asking, productKey));
   };
-}
-
-/** The patch of a classic shadow, checked against the thing model where the product enforces it. Named shadows are free JSON. */
-async function fitModel(
-  modelOf: ModelLookup,
-  caller: Caller,
-  { productKey, patch }: { readonly productKey: string; readonly patch: ShadowPatch },
-): Promise<ShadowPatch> {
-  const { model, validation } = await modelOf(caller, productKey);
-  return model === undefined || validation !== "enforce" ? patch : applyModel(model, patch);
 }

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import {
+  type AppendAck,
+  type AppendFrame,
   asDeviceId,
   asDeviceName,
   asProductKey,
@@ -7,6 +9,8 @@ import {
   type DeviceRef,
   type Downlink,
   type LogRecord,
+  PlatformError,
+  type PropertiesBody,
   type Refusal,
 } from "@mooring/contracts";
 import type { Change } from "./change.ts";
@@ -82,6 +86,31 @@ export class MemoryLog {
     this.#appended.resolve();
     this.#appended = Promise.withResolvers<void>();
     return offset;
+  }
+
+  /** While it is set, nothing is taken in. */
+  isDown = false;
+
+  /** As the real one: in order, and each message id once. */
+  async *append(_caller: unknown, frames: AsyncIterable<AppendFrame>): AsyncGenerator<AppendAck> {
+    for await (const { sequence, records } of frames) {
+      if (this.isDown) throw new PlatformError("unavailable", "the log is down");
+      for (const record of records) {
+        if (this.records.some(({ messageId }) => messageId === record.messageId)) continue;
+        this.records.push({ ...record, offset: (this.records.at(-1)?.offset ?? 0) + 1 });
+      }
+      this.#appended.resolve();
+      this.#appended = Promise.withResolvers<void>();
+      yield { sequence, lastOffset: this.records.at(-1)?.offset ?? 0 };
+    }
+  }
+
+  /** What of a device came by way of its shadow, in order. */
+  directReports(device: DeviceRef): readonly PropertiesBody["properties"][] {
+    const mine = this.records.filter((record) => record.device.deviceId === device.deviceId);
+    return mine
+      .map(({ body }) => JSON.parse(body) as PropertiesBody)
+      .flatMap((body) => (body.source === "shadow" ? [body.properties] : []));
   }
 
   readonly refusals: Refusal[] = [];

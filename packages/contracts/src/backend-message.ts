@@ -73,7 +73,13 @@ function statusOf(record: LogRecord, body: ConnectionBody): JsonObject {
     ...(body.address === undefined ? {} : { clientIp: hostOf(body.address) }),
     ...(body.reason === "takenOver" ? { offlineReasonCode: takenOverCode } : {}),
     ...(body.reason === undefined ? {} : { offlineReason: body.reason }),
+    ...placeOf(body),
   };
+}
+
+/** By what back ends order: `lastTime` is a clock's. Wire formats §1.1; Alibaba has no such members. */
+function placeOf({ epoch, sequence }: Pick<LifecycleBody, "epoch" | "sequence">): JsonObject {
+  return epoch === undefined || sequence === undefined ? {} : { seq: sequence, epoch };
 }
 
 /** The address without a port, and without the brackets of an IPv6 address that has one. */
@@ -120,7 +126,14 @@ function eventOf(record: LogRecord, body: EventBody): JsonObject {
 function lifecycleOf(record: LogRecord, body: LifecycleBody): JsonObject {
   const { action, certificate } = body;
   const more = certificate === undefined ? {} : { certificate };
-  return { action: actions[action], ...identityOf(record), deviceSecret: "", messageCreateTime: record.receivedAtMs, ...more };
+  return {
+    action: actions[action],
+    ...identityOf(record),
+    deviceSecret: "",
+    messageCreateTime: record.receivedAtMs,
+    ...more,
+    ...placeOf(body),
+  };
 }
 
 /** The topic of what was answered: the record has that of the answer. */

@@ -17,7 +17,7 @@ export interface ProductOptions {
   readonly historyDays?: number;
   /** A report with the `id` and content of one within the deduplication window is acknowledged and not stored again. Default false. */
   readonly deduplicateIds?: boolean;
-  /** The open delta is sent when a device subscribes to deltas, so that what was desired while it was away reaches it. Default true. */
+  /** The open delta is sent when a device subscribes to deltas, so that what was desired while it was away reaches it. Default false: it asks with get. */
   readonly pushDelta?: boolean;
 }
 

@@ -35,6 +35,8 @@ export interface PropertiesBody {
   readonly invalid?: JsonValue;
   /** Reported as history: kept with its times, and no shadow shows it. */
   readonly past?: true;
+  /** Said to the shadow, whose topics the device used: it holds this already. A member of which a part was said is told as a whole. */
+  readonly source?: "shadow";
 }
 
 export interface EventBody {
@@ -59,8 +61,13 @@ export interface ConnectionBody {
   readonly reason?: string;
 }
 
+/** Order of what devices of one name live through: by (epoch, sequence). Apart from their comings and goings, which have an order of their own. */
 export interface LifecycleBody {
   readonly action: "created" | "enabled" | "disabled" | "deleted" | "certificateExpiring" | "certificateExpired";
+  /** Of the device: one that is created later, also under the same name, has a higher one. Absent in records from before there were any. */
+  readonly epoch?: number;
+  /** 0 for created; grows by one with each record of the device, so that a missing one shows. */
+  readonly sequence?: number;
   readonly principal: string;
   /** Which certificate ends, or has ended, and when. */
   readonly certificate?: { readonly fingerprint: string; readonly notAfter: string };
@@ -229,8 +236,14 @@ export interface Delivery extends LogRecord {
   readonly attempt: number;
 }
 
-export interface HistoryQuery extends DeviceAddress {
-  readonly property: string;
+/** Which properties of a device. */
+export interface HistorySelection extends DeviceAddress {
+  readonly property?: string;
+  /** Several, at most 300, together with `property` if that is given. None of both: all that there are. */
+  readonly properties?: readonly string[];
+}
+
+export interface HistoryQuery extends HistorySelection {
   /** Inclusive. */
   readonly fromMs?: number;
   /** Exclusive. */
@@ -240,23 +253,24 @@ export interface HistoryQuery extends DeviceAddress {
 }
 
 export interface HistoryPoint {
+  readonly property: string;
   readonly timeMs: number;
   readonly value: JsonValue;
   readonly messageId: string;
 }
 
-export interface HistoryAggregateQuery extends DeviceAddress {
-  readonly property: string;
+export interface HistoryAggregateQuery extends HistorySelection {
   /** Inclusive. */
   readonly fromMs: number;
   /** Exclusive. */
   readonly toMs: number;
-  /** Width of the intervals, which begin at multiples of it since 1970 UTC. At least 1,000; at most 10,000 intervals. */
+  /** Width of the intervals, which begin at multiples of it since 1970 UTC. At least 1,000; at most 10,000 intervals, of all properties together. */
   readonly intervalMs: number;
 }
 
 /** Points of one interval; intervals without points are left out. */
 export interface HistoryInterval {
+  readonly property: string;
   readonly startMs: number;
   readonly count: number;
   /** Of the numbers among the values; absent when there are none. */
@@ -305,6 +319,21 @@ export interface TraceEntry {
   readonly protocol?: string;
   readonly code?: string;
   readonly reason?: string;
+}
+
+export interface TraceRequest extends DeviceAddress {
+  /** At most 100, default 20. */
+  readonly limit?: number;
+  /** Which device of this name. Absent: the one there is, or else the one that was deleted last. */
+  readonly deviceId?: string;
+}
+
+export interface Trace {
+  readonly deviceId: string;
+  /** Of a device that is gone: its trace is told as long as the log has anything of it. */
+  readonly deletedAtMs?: number;
+  /** Newest first. */
+  readonly entries: readonly TraceEntry[];
 }
 
 /** Whether a device is connected, from its last online or offline record. */
@@ -366,13 +395,13 @@ export interface EventApi {
     caller: Caller,
     request: { readonly name: string; readonly offsets?: readonly number[] },
   ): Promise<{ readonly count: number }>;
-  /** Points of one property, newest first. */
+  /** Points, newest first; those of one record by the names of their properties backwards. */
   history(caller: Caller, request: HistoryQuery): Promise<{ readonly points: readonly HistoryPoint[]; readonly nextPageToken?: string }>;
-  /** Intervals of one property, oldest first. */
+  /** Intervals by property, in the order of names; of each, oldest first. */
   aggregateHistory(caller: Caller, request: HistoryAggregateQuery): Promise<{ readonly intervals: readonly HistoryInterval[] }>;
   getConnection(caller: Caller, request: DeviceAddress): Promise<ConnectionStatus>;
   /** From gateways, best effort: what was not accepted, for `trace`. At most 500. */
   recordRefusals(caller: Caller, request: { readonly refusals: readonly Refusal[] }): Promise<Record<never, never>>;
-  /** A device's last messages, newest first, accepted and refused, and where each accepted one has got to. At most 100, default 20. */
-  trace(caller: Caller, request: DeviceAddress & { readonly limit?: number }): Promise<{ readonly entries: readonly TraceEntry[] }>;
+  /** A device's last messages, accepted and refused, and where each accepted one has got to. */
+  trace(caller: Caller, request: TraceRequest): Promise<Trace>;
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { formatTopic, type TopicKind } from "@mooring/contracts";
+import { formatTopic, type ProductOptions, type TopicKind } from "@mooring/contracts";
 import { run } from "@mooring/testkit";
 import type { Api } from "./api.ts";
 import type { PlatformAddress } from "./platform.ts";
@@ -34,12 +34,12 @@ export type KeyType = "ec" | "rsa";
 const modelVersion = "1.0.0";
 
 /** A product of its own, with the thermostat of the examples for its model. */
-export async function createProduct({ api }: Target): Promise<Product> {
+export async function createProduct({ api }: Target, options: ProductOptions = {}): Promise<Product> {
   const sdf = readFileSync(join(root, "examples/thermostat.sdf.json"), "utf8");
   const modelPath = `/v1/thing-models/thermostat/versions/${modelVersion}`;
   const published = await api(modelPath, { method: "PUT", body: sdf, headers: { "content-type": "application/sdf+json" } });
   if (published.status > 201) throw new Error(`the thing model was refused: ${published.text}`);
-  const body = { name: "Thermostat", thingModel: { name: "thermostat", version: modelVersion } };
+  const body = { name: "Thermostat", thingModel: { name: "thermostat", version: modelVersion }, ...options };
   const created = await api("/v1/products", { method: "POST", body });
   if (created.status !== 201) throw new Error(`the product was refused: ${created.text}`);
   return created.body as unknown as Product;

@@ -9,7 +9,7 @@ import { connectionRoutes } from "./connections.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { deviceRoutes } from "./devices.ts";
 import { eventRoutes } from "./events.ts";
-import { historyRoutes } from "./history.ts";
+import { historyRoutes, manyHistoryRoutes } from "./history.ts";
 import { exportRoutes } from "./history-export.ts";
 import { pkiRoutes } from "./pki.ts";
 import { productRoutes } from "./products.ts";
@@ -47,6 +47,7 @@ export function registerRoutes(app: Routes, deps: RouteDeps): void {
   shadowRoutes(app, deps);
   shadowHistoryRoutes(app, deps);
   historyRoutes(app, deps);
+  manyHistoryRoutes(app, deps);
   exportRoutes(app, deps);
   callRoutes(app, deps);
   subscriptionRoutes(app, visible);

@@ -39,6 +39,10 @@ const traceEntry = z.object({
   code: z.string().optional().describe("The kind of problem, as in problem documents."),
   reason: z.string().optional().describe("Why it was refused; names the fields that were wrong."),
 });
+const deviceId = z
+  .uuid()
+  .exactOptional()
+  .describe("Which device of this name; when absent, the one there is, or else the one that was deleted last.");
 const limit = integerText(1, 100, "How many messages at most; 20 when absent.");
 const tags = ["devices"];
 
@@ -63,15 +67,22 @@ export function connectionRoutes(app: Routes, { events }: Services): void {
       config: { operation: "events.trace", problems: ["notFound"] },
       schema: {
         tags,
-        summary: "A device's last messages, newest first: what was accepted and where it has got to, and what was refused and why",
+        summary:
+          "A device's last messages, newest first: what was accepted and where it has got to, and what was refused and why; also of one that was deleted",
         params: devicePath,
-        querystring: z.strictObject({ limit: limit.exactOptional() }),
-        response: { 200: z.object({ entries: z.array(traceEntry) }) },
+        querystring: z.strictObject({ limit: limit.exactOptional(), deviceId }),
+        response: {
+          200: z.object({
+            deviceId: z.string(),
+            deletedAt: time.optional().describe("Of a device that is gone: its trace is told as long as the log has anything of it."),
+            entries: z.array(traceEntry),
+          }),
+        },
       },
     },
     async (request) => {
-      const { entries } = await events.trace(request.caller, { ...request.params, ...request.query });
-      return { entries: entries.map(toEntry) };
+      const { deviceId, deletedAtMs, entries } = await events.trace(request.caller, { ...request.params, ...request.query });
+      return { deviceId, ...(deletedAtMs === undefined ? {} : { deletedAt: toTime(deletedAtMs) }), entries: entries.map(toEntry) };
     },
   );
 }

@@ -46,6 +46,7 @@ test("a device's connection says since when, over what and from where", async ()
 
 test("a trace tells accepted messages, how far they have come, and refused ones and why", async () => {
   expect((await send("GET", `${devicePath}/trace?limit=7`)).json()).toEqual({
+    deviceId: "8f000000-0000-4000-8000-000000000002",
     entries: [
       {
         at: "2026-01-31T12:00:00.001Z",
@@ -75,8 +76,8 @@ test("what is asked of a device that is not there is 404", async () => {
 });
 
 test("what a product's devices are given is set when it is made and later, and shown", async () => {
-  const options = { acknowledgement: "processed", historyDays: 7, deduplicateIds: true, pushDelta: false };
-  const defaults = { acknowledgement: "persisted", historyDays: 90, deduplicateIds: false, pushDelta: true };
+  const options = { acknowledgement: "processed", historyDays: 7, deduplicateIds: true, pushDelta: true };
+  const defaults = { acknowledgement: "persisted", historyDays: 90, deduplicateIds: false, pushDelta: false };
   expect((await send("GET", "/v1/products/pk01")).json()).toMatchObject(defaults);
   expect((await send("POST", "/v1/products", { productKey: "pk02", name: "p", ...options })).json()).toMatchObject(options);
   expect((await send("PATCH", "/v1/products/pk02", { historyDays: 3_650 })).json()).toMatchObject({ ...options, historyDays: 3_650 });

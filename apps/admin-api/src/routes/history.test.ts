@@ -41,7 +41,7 @@ function keep(points: readonly HistoryPoint[]): void {
 }
 
 const points = (count: number, value: (i: number) => HistoryPoint["value"] = (i) => i): HistoryPoint[] =>
-  Array.from({ length: count }, (_, i) => ({ timeMs: t0 - i, value: value(i), messageId: `m${i}` }));
+  Array.from({ length: count }, (_, i) => ({ property: "temp", timeMs: t0 - i, value: value(i), messageId: `m${i}` }));
 
 describe("aggregates", () => {
   test.each([
@@ -74,6 +74,40 @@ describe("aggregates", () => {
     const range = "from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z";
     expect((await send("GET", `${url}/aggregate?${range}&interval=1h`)).statusCode).toBe(404);
     expect((await send("GET", `${url}/export`)).json()).toMatchObject({ status: 404, code: "notFound" });
+  });
+});
+
+describe("several properties", () => {
+  const many = `${devicePath}/history`;
+  const range = "from=2026-01-01T00:00:00Z&to=2026-01-02T00:00:00Z&interval=1h";
+
+  test("each is a parameter of its own, commas and all; none is all", async () => {
+    const answer = await send("GET", `${many}?property=a,b&property=temp&pageSize=5`);
+    expect(answer.json()).toEqual({ points: [{ property: "temp", time: expect.any(String), value: { a: [1] }, messageId: "m1" }] });
+    expect((await send("GET", `${many}?property=temp`)).statusCode).toBe(200);
+    expect((await send("GET", many)).statusCode).toBe(200);
+    expect(memory.calls).toMatchObject([{ properties: ["a,b", "temp"], pageSize: 5 }, { properties: ["temp"] }, {}]);
+    expect(memory.calls[2]).not.toHaveProperty("properties");
+  });
+
+  test("intervals and lines of a file say of which property they are", async () => {
+    const aggregate = await send("GET", `${many}/aggregate?${range}`);
+    expect(aggregate.json().intervals).toMatchObject([{ property: "temp", start: "2026-01-01T00:00:00.000Z", count: 2 }]);
+    keep([{ property: 'a,"b"', timeMs: t0, value: 1, messageId: "m1" }]);
+    const csv = await send("GET", `${many}/export?property=x`);
+    expect(csv.headers["content-disposition"]).toContain('filename="pk01_dev-1.csv"');
+    expect(csv.body).toBe('time,property,value,messageId\r\n2026-01-31T12:00:00.000Z,"""a,\\""b\\""""",1,m1\r\n');
+    const ndjson = await send("GET", `${many}/export?format=ndjson`);
+    expect(JSON.parse(ndjson.body)).toEqual({ time: "2026-01-31T12:00:00.000Z", property: 'a,"b"', value: 1, messageId: "m1" });
+  });
+
+  test("what cannot be is 400 and names the parameter; a device that is not there is 404", async () => {
+    expect((await send("GET", `${many}?property=`)).json()).toMatchObject({ status: 400, issues: [{ pointer: "/property/0" }] });
+    expect((await send("GET", `${many}/export?format=xlsx`)).statusCode).toBe(400);
+    expect((await send("GET", `${many}/aggregate?property=a`)).statusCode).toBe(400);
+    for (const path of ["", `/aggregate?${range}`, "/export"]) {
+      expect((await send("GET", many.replace("dev-1", "gone") + path)).statusCode, path).toBe(404);
+    }
   });
 });
 

@@ -70,7 +70,9 @@ const settable = {
   pushDelta: z
     .boolean()
     .exactOptional()
-    .describe("Whether a device is sent the open delta of its shadow when it comes; true unless said otherwise."),
+    .describe(
+      "Whether a device is sent the open delta of its shadow when it subscribes to deltas; false unless said otherwise: it asks with get.",
+    ),
 };
 const createBody = z.strictObject({
   productKey: productKey.exactOptional().describe("Made up when absent."),

@@ -104,7 +104,9 @@ export function describeCertificateLife(given: () => Harness): void {
           "SELECT action, detail FROM device_events WHERE product_key = $1 AND device_name = $2 AND action <> 'created' ORDER BY id";
         return (await database.pool.query(sql, [productKey, address.deviceName])).rows;
       };
-      const detail = { certificate: { fingerprint: certificate.fingerprint, notAfter: new Date(certificate.notAfterMs).toISOString() } };
+      const certificateEnd = {
+        certificate: { fingerprint: certificate.fingerprint, notAfter: new Date(certificate.notAfterMs).toISOString() },
+      };
       const expected: unknown[] = [];
       for (const [days, action] of [
         [31, undefined],
@@ -115,7 +117,8 @@ export function describeCertificateLife(given: () => Harness): void {
         [0, "certificateExpired"],
         [-3, undefined],
       ] as const) {
-        if (action !== undefined) expected.push({ action, detail });
+        if (action !== undefined)
+          expected.push({ action, detail: { ...certificateEnd, epoch: expect.any(Number), sequence: expected.length + 1 } });
         const atMs = certificate.notAfterMs - days * dayMs;
         while ((await stores.certificates.noticeEnds(atMs, 500)) > 0);
         expect(await told()).toEqual(expected);

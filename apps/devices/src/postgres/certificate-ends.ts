@@ -51,6 +51,7 @@ export function createCertificateEnds(log: ChangeLog): Pick<CertificateStore, "s
 
 const keyOf = ({ fingerprint, route }: DueRow) => ({ fingerprint_route: { fingerprint, route } });
 
+/** With their devices, which are locked before certificates everywhere else: none that is held is waited for. */
 function findEnding(tx: Transaction, nowMs: number, limit: number): Promise<DueRow[]> {
   const [first, second, third, end] = noticeDays.map((days) => new Date(nowMs + days * dayMs));
   return tx.$queryRaw<
@@ -59,7 +60,7 @@ function findEnding(tx: Transaction, nowMs: number, limit: number): Promise<DueR
     FROM certificates c JOIN devices d ON d.id = c.device_id
     WHERE c.not_after <= ${first} AND c.status = 'active' AND c.noticed < CASE
       WHEN c.not_after <= ${end} THEN 4 WHEN c.not_after <= ${third} THEN 3 WHEN c.not_after <= ${second} THEN 2 ELSE 1 END
-    ORDER BY c.not_after LIMIT ${limit} FOR UPDATE OF c SKIP LOCKED`;
+    ORDER BY c.not_after LIMIT ${limit} FOR UPDATE OF c, d SKIP LOCKED`;
 }
 
 /** One record for all the moments that have passed: a certificate made for a week is not told of 30 days before its end. */

@@ -1,6 +1,7 @@
+import assert from "node:assert";
 import { asDeviceId, asDeviceName, asProductKey, asTenantId, type Device } from "@mooring/contracts";
 import { type Database, transaction } from "@mooring/db";
-import { createEventId } from "../event-id.ts";
+import { createEventId } from "@mooring/kit";
 import type { Author, DeviceEvent, DeviceEventStore } from "../ports.ts";
 import type { Transaction } from "./change-log.ts";
 
@@ -8,8 +9,8 @@ import type { Transaction } from "./change-log.ts";
 const relayLock = 4_706_003;
 
 /**
- * Writes what happened to a device in the transaction in which it does. Called while the device's row is locked or not yet visible, so that ids
- * grow in the order in which things happen to one device.
+ * Writes what happened to a device in the transaction in which it does, with its place in the device's life. The device's row is there, and locked from
+ * here on at the latest, so that ids grow in the order in which things happen to one device. Who holds locks of others by now may wait for each other.
  */
 export async function insertDeviceEvent(
   tx: Transaction,
@@ -21,10 +22,24 @@ export async function insertDeviceEvent(
   const { principal, atMs } = by;
   const messageId = createEventId(atMs);
   const { action, detail } = typeof said === "string" ? { action: said, detail: undefined } : said;
-  const more = detail === undefined ? {} : { detail };
+  const place = await nextPlace(tx, deviceId);
   await tx.deviceEvent.create({
-    data: { ...more, messageId, tenantId, deviceId, productKey, deviceName, action, principal, at: new Date(atMs) },
+    data: { detail: { ...place, ...detail }, messageId, tenantId, deviceId, productKey, deviceName, action, principal, at: new Date(atMs) },
   });
+}
+
+interface PlaceRow {
+  readonly epoch: bigint;
+  readonly life_events: number;
+}
+
+/** Where the next thing that the device lives through stands. The epoch is drawn while the name is this device's, so it is above those of all before. */
+async function nextPlace(tx: Transaction, deviceId: string): Promise<{ readonly epoch: number; readonly sequence: number }> {
+  const [row] = await tx.$queryRaw<PlaceRow[]>`UPDATE devices SET life_events = life_events + 1,
+      epoch = CASE WHEN life_events = 0 THEN nextval(pg_get_serial_sequence('devices', 'epoch')) ELSE epoch END
+    WHERE id = ${deviceId}::uuid RETURNING epoch, life_events`;
+  assert(row !== undefined, "a device that lives through something is there");
+  return { epoch: Number(row.epoch), sequence: row.life_events - 1 };
 }
 
 export type EventSubject = Pick<Device, "tenantId" | "deviceId" | "productKey" | "deviceName">;

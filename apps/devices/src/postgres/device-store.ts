@@ -68,8 +68,8 @@ export function createDeviceStore({ prisma, pool }: Pick<Database, "prisma" | "p
         const row = await lockDevice(tx, tenantId, address);
         if (row === undefined) return false;
         await revokeAllOf(tx, row.deviceId, by.atMs);
-        await tx.device.delete({ where: { id: row.deviceId } });
         await insertDeviceEvent(tx, row, "deleted", by);
+        await tx.device.delete({ where: { id: row.deviceId } });
         await record(row);
         return true;
       }),

@@ -78,6 +78,48 @@ export function describeHistory(create: () => Promise<EventWorld>): void {
       expect([...first.points, ...second.points].map((point) => point.value)).toEqual([5, 4, 3, 2, 1]);
     });
 
+    test("several properties, or all, come in one order of time, and pages may meet within a record", async () => {
+      const { api, backend, report, historyCaughtUp, startMs } = await createDevice([]);
+      const said = (values: Readonly<Record<string, number>>, time: number): NewRecord => {
+        const properties = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, time }]));
+        return { ...report(0, 0), messageId: randomUUID(), body: JSON.stringify({ properties }) };
+      };
+      await appendAll(api, [said({ b: 1, a: 2, c: 3 }, startMs), said({ a: 4 }, startMs + 2_000), said({ c: 5, b: 6 }, startMs + 1_000)]);
+      await historyCaughtUp();
+      const { productKey, deviceName } = query;
+      const walk = async (properties: readonly string[], pageSize: number): Promise<unknown[]> => {
+        const seen: unknown[] = [];
+        let page: Awaited<ReturnType<EventApi["history"]>> | undefined;
+        do {
+          const token = page === undefined ? {} : tokenOf(page);
+          page = await api.history(backend, { productKey, deviceName, properties, pageSize, ...token });
+          seen.push(...page.points.map(({ property, value }) => [property, value]));
+        } while (page.nextPageToken !== undefined);
+        return seen;
+      };
+      const all = [
+        ["a", 4],
+        ["c", 5],
+        ["b", 6],
+        ["c", 3],
+        ["b", 1],
+        ["a", 2],
+      ];
+      for (const pageSize of [1, 2, 4, 100]) {
+        expect(await walk([], pageSize)).toEqual(all);
+        expect(await walk(["c", "a", "c", "none"], pageSize)).toEqual(all.filter(([name]) => name !== "b"));
+      }
+      const range = { productKey, deviceName, fromMs: startMs, toMs: startMs + minuteMs, intervalMs: minuteMs };
+      const figures = (property: string, count: number, min: number, max: number, last: number) => {
+        return { property, startMs, count, min, max, avg: (min + max) / 2, last };
+      };
+      const [a, b, c] = [figures("a", 2, 2, 4, 4), figures("b", 2, 1, 6, 6), figures("c", 2, 3, 5, 5)];
+      expect((await api.aggregateHistory(backend, range)).intervals).toEqual([a, b, c]);
+      expect((await api.aggregateHistory(backend, { ...range, property: "c", properties: ["a"] })).intervals).toEqual([a, c]);
+      const tooMany = errorOf(api.aggregateHistory(backend, { ...range, intervalMs: 1_000, toMs: startMs + 4_000_000 }));
+      expect(pointersOf(await tooMany)).toEqual(["/intervalMs"]);
+    });
+
     test("times far ahead are kept and come first", async () => {
       const { api, backend, report, historyCaughtUp } = await createDevice([1]);
       await appendAll(api, [report(2, deviceTimeMsMax), report(3, deviceTimeMsMax), report(4, deviceTimeMsMax - 1)]);
@@ -96,7 +138,8 @@ export function describeHistory(create: () => Promise<EventWorld>): void {
       ["a page token of somebody else's", { pageToken: "zzz" }, "/pageToken"],
       ["a page of nothing", { pageSize: 0 }, "/pageSize"],
       ["a page of too much", { pageSize: 1_001 }, "/pageSize"],
-      ["no property", { property: "" }, "/property"],
+      ["a property without a name", { properties: ["a", ""] }, "/properties/1"],
+      ["too many properties", { properties: Array.from({ length: 301 }, (_, i) => `p${i}`) }, "/properties"],
       ["a property that cannot be", { property: "a\0" }, "/property"],
       ["a beginning that is no time", { fromMs: deviceTimeMsMax + 2 }, "/fromMs"],
       ["an end that is no time", { toMs: -1 }, "/toMs"],
@@ -134,8 +177,8 @@ export function describeHistory(create: () => Promise<EventWorld>): void {
       const range = { fromMs: startMs + 1_000, toMs: startMs + 6 * minuteMs, intervalMs: minuteMs };
       expect(await api.aggregateHistory(backend, { ...query, ...range })).toEqual({
         intervals: [
-          { startMs, count: 4, min: -1.5, max: 9, avg: 3.75, last: { on: true } },
-          { startMs: startMs + 5 * minuteMs, count: 1, min: 7, max: 7, avg: 7, last: 7 },
+          { property: "Temperature", startMs, count: 4, min: -1.5, max: 9, avg: 3.75, last: { on: true } },
+          { property: "Temperature", startMs: startMs + 5 * minuteMs, count: 1, min: 7, max: 7, avg: 7, last: 7 },
         ],
       });
     });
@@ -148,7 +191,7 @@ export function describeHistory(create: () => Promise<EventWorld>): void {
         toMs: startMs + minuteMs,
         intervalMs: minuteMs,
       });
-      expect(intervals).toEqual([{ startMs, count: 3, last: true }]);
+      expect(intervals).toEqual([{ property: "Temperature", startMs, count: 3, last: true }]);
     });
 
     test("of points of the same time the one accepted last is the last", async () => {
@@ -156,7 +199,7 @@ export function describeHistory(create: () => Promise<EventWorld>): void {
       await appendAll(api, [report(2, startMs + 5), report(1, startMs + 5), report(3, startMs)]);
       await historyCaughtUp();
       const { intervals } = await api.aggregateHistory(backend, { ...query, fromMs: startMs, toMs: startMs + 1_000, intervalMs: 1_000 });
-      expect(intervals).toEqual([{ startMs, count: 3, min: 1, max: 3, avg: 2, last: 1 }]);
+      expect(intervals).toEqual([{ property: "Temperature", startMs, count: 3, min: 1, max: 3, avg: 2, last: 1 }]);
     });
 
     test("numbers of any size are aggregated", async () => {
@@ -176,7 +219,7 @@ export function describeHistory(create: () => Promise<EventWorld>): void {
       ["an end that is the beginning", { toMs: 1_000_000 }, "/toMs"],
       ["an interval below a second", { intervalMs: 999 }, "/intervalMs"],
       ["intervals that are too many", { toMs: 11_000_001 }, "/intervalMs"],
-      ["no property", { property: "" }, "/property"],
+      ["a property that cannot be", { property: "a\0" }, "/property"],
       ["a beginning that is no time", { fromMs: -1 }, "/fromMs"],
     ])("%s is refused and the field named", async (_, wrong, pointer) => {
       const { api, backend } = await createDevice([]);

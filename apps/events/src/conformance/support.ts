@@ -18,6 +18,7 @@ import {
 export interface EventWorld {
   readonly api: EventApi;
   addDevice(device: DeviceRef): void;
+  removeDevice(device: DeviceRef): void;
   /** Replaces the device's tags, and says so in the feed of changes. */
   setTags(deviceId: string, tags: Readonly<Record<string, string>>): void;
   /** Resolves when the history has caught up with the log. */

@@ -1,7 +1,7 @@
-import { asTenantId, type DeviceRef, type Refusal, type SubscribeRequest, shadowRefusal } from "@mooring/contracts";
+import { asDeviceId, asTenantId, type DeviceRef, type Refusal, type SubscribeRequest, shadowRefusal } from "@mooring/contracts";
 import { until } from "@mooring/testkit";
 import { expect, test } from "vitest";
-import { offline } from "../connections/fixture.test-support.ts";
+import { deleted, offline } from "../connections/fixture.test-support.ts";
 import { appendAll, type EventWorld, Feed, gateway, newTenant } from "./support.ts";
 
 const startMs = 1_700_000_000_000;
@@ -100,6 +100,29 @@ export function describeTrace(create: () => Promise<EventWorld>): void {
     await until("the acknowledgement to show", async () => JSON.stringify((await statesOf())[1]) === JSON.stringify(entry("acknowledged")));
     requests.end();
     await stream.return?.();
+  });
+
+  test("a deleted device is traced as long as the log has anything of it, also when another one has its name", async () => {
+    const { api, device, backend, report, address, addDevice, removeDevice, connectionsCaughtUp } = await given();
+    const [said, end] = [report(1), deleted(device)];
+    await appendAll(api, [said, end]);
+    removeDevice(device);
+    await connectionsCaughtUp();
+    const { deviceId } = device;
+    const trace = await api.trace(backend, address);
+    expect(trace).toMatchObject({ deviceId, deletedAtMs: end.receivedAtMs });
+    expect(trace.entries.map(({ messageId }) => messageId)).toEqual([end.messageId, said.messageId]);
+    const other = { ...backend, tenantId: asTenantId("00000000-0000-4000-8000-000000000000") };
+    await expect(api.trace(other, address)).rejects.toMatchObject({ code: "notFound" });
+    const next: DeviceRef = { ...device, deviceId: asDeviceId("8f000000-0000-4000-8000-00000000000a") };
+    addDevice(next);
+    const anew = await api.trace(backend, address);
+    expect([anew.deviceId, anew.deletedAtMs, anew.entries]).toEqual([next.deviceId, undefined, []]);
+    expect(await api.trace(backend, { ...address, deviceId })).toEqual(trace);
+    const unknown = api.trace(backend, { ...address, deviceId: "8f000000-0000-4000-8000-00000000000b" });
+    await expect(unknown).rejects.toMatchObject({ code: "notFound" });
+    const issues = [{ pointer: "/deviceId" }];
+    await expect(api.trace(backend, { ...address, deviceId: "x" })).rejects.toMatchObject({ code: "invalidArgument", details: { issues } });
   });
 
   test.each([0, -1, 101])("a limit of %d is refused", async (limit) => {

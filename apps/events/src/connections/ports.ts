@@ -1,5 +1,5 @@
 import type { Nodes, Presence } from "@mooring/cluster";
-import type { DeviceRef } from "@mooring/contracts";
+import type { DeviceAddress, DeviceRef } from "@mooring/contracts";
 
 /** The projection's cursor, and its name among the consumers of the log. */
 export const connectionCursor = "connections";
@@ -31,6 +31,11 @@ export interface OnlineDevice {
   readonly address: string | undefined;
 }
 
+export interface DeletedDevice {
+  readonly deviceId: string;
+  readonly deletedAtMs: number;
+}
+
 /** How far a follower has got: `passed` records by this call, up to `offset` in all; without an offset another process is at it. */
 export interface Followed {
   readonly passed: number;
@@ -50,6 +55,8 @@ export interface ConnectionStore {
   onlineAt(nodeId: string, after: string | undefined, limit: number): Promise<readonly OnlineDevice[]>;
   /** Those of these devices that are said to be online. */
   onlineAmong(deviceIds: readonly string[]): Promise<readonly OnlineDevice[]>;
-  /** Forgets up to `limit` devices that were deleted longer ago than `ageMs`. Answers how many. */
+  /** Devices of this name that were deleted and are not forgotten, the last one first; at most `limit`. */
+  findDeleted(tenantId: string, address: DeviceAddress, limit: number): Promise<readonly DeletedDevice[]>;
+  /** Forgets up to `limit` devices that were deleted longer ago than `ageMs` and of which the log has nothing any more. Answers how many. */
   forgetDeleted(ageMs: number, limit: number): Promise<number>;
 }

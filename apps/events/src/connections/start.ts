@@ -7,7 +7,7 @@ import { startConnectionFollower } from "./follow.ts";
 import type { ClusterView, ConnectionStore } from "./ports.ts";
 import { startReconciler } from "./reconcile.ts";
 
-/** Long enough that nothing of a deleted device is still on its way to the log. */
+/** Long enough that nothing of a deleted device is still on its way to the log. What the log has of one is told as long as it is there. */
 const deletedKeptMs = 86_400_000;
 
 export interface StartConnectionsDeps {

@@ -54,6 +54,22 @@ export function publishDeliveryMetrics(
     },
   );
   metrics.gauges(
+    "mooring_delivery_backlog_records",
+    `Records in the log after the cursor of a subscription, at most, some seconds ago: of ${linesMax} at most, tenant and name.`,
+    "subscription",
+    function* () {
+      let lines = 0;
+      for (const { tenantId, name, cursor } of held.all()) {
+        if (++lines > linesMax) return;
+        yield [`${tenantId}/${name}`, Math.max(0, unheld.logEnd() - cursor)];
+      }
+      for (const { tenantId, name, backlog } of unheld.all()) {
+        if (++lines > linesMax) return;
+        yield [`${tenantId}/${name}`, backlog];
+      }
+    },
+  );
+  metrics.gauges(
     "mooring_delivery_unheld_backlog_records",
     "Records in the log after the cursors of subscriptions that nobody delivers, of those furthest behind: tenant and name. Every process says the same.",
     "subscription",

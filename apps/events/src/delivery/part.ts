@@ -48,7 +48,7 @@ export interface DeliveryPart {
   /** For metrics. */
   readonly counters: DeliveryCounters;
   readonly held: Pick<Groups, "all" | "isAtEnd">;
-  readonly unheld: Pick<Unheld, "all">;
+  readonly unheld: Pick<Unheld, "all" | "logEnd">;
   /** Keeps time, leases and cursors until stopped; stopping ends all streams with `unavailable` and gives the subscriptions back. */
   start(): Running;
 }
@@ -98,7 +98,7 @@ export function createDeliveryPart(deps: DeliveryDeps): DeliveryPart {
       });
     },
   };
-  const unheld = createUnheld({ subscriptions, logger });
+  const unheld = createUnheld({ subscriptions, log, logger });
   const open: StreamDeps["open"] = new Map();
   return {
     api: {

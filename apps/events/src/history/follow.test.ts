@@ -31,6 +31,7 @@ function startWorld({
       world.reports++;
     },
     query: () => Promise.reject(new Error("is not asked")),
+    properties: () => Promise.reject(new Error("is not asked")),
     aggregate: () => Promise.reject(new Error("is not asked")),
   };
   const { clock, counts } = world;

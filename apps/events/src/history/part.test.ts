@@ -62,7 +62,7 @@ test("aggregates are of the points that may be shown", async () => {
   const range = { fromMs: 0, toMs: nowMs + 1, intervalMs: 10_000 * dayMs };
   const { intervals } = await part.aggregateHistory(caller, { ...query, ...range });
   // Twenty thousand days after 1970 end in 2024.
-  expect(intervals).toEqual([{ startMs: 20_000 * dayMs, count: 4, min: 0, max: 3, avg: 1.5, last: 0 }]);
+  expect(intervals).toEqual([{ property: "n", startMs: 20_000 * dayMs, count: 4, min: 0, max: 3, avg: 1.5, last: 0 }]);
 });
 
 test("a product with a longer retention shows more", async () => {

@@ -1,7 +1,7 @@
 import { assertMay, type Caller, type Device, type DeviceAddress, type EventApi } from "@mooring/contracts";
 import { type Clock, systemClock } from "@mooring/kit";
 import type { HistoryDevices, HistoryStore } from "./ports.ts";
-import { encodeToken, toStoreAggregate, toStoreQuery } from "./query.ts";
+import { assertIntervals, encodeToken, toStoreAggregate, toStoreQuery } from "./query.ts";
 import { dayMs } from "./retention.ts";
 
 export interface HistoryPartDeps {
@@ -38,7 +38,7 @@ export function createHistoryPart({
       const page = found.slice(0, checked.pageSize);
       const last = page.at(-1);
       return {
-        points: page.map(({ timeMs, value, messageId }) => ({ timeMs, value, messageId })),
+        points: page.map(({ property, timeMs, value, messageId }) => ({ property, timeMs, value, messageId })),
         ...(found.length > checked.pageSize && last !== undefined ? { nextPageToken: encodeToken(last) } : {}),
       };
     },
@@ -46,7 +46,11 @@ export function createHistoryPart({
     async aggregateHistory(caller, query) {
       assertMay(caller, "events.aggregateHistory");
       const { device, keptFromMs } = await find(caller, query);
-      return { intervals: await history.aggregate(toStoreAggregate(device, query, keptFromMs)) };
+      const checked = toStoreAggregate(device, query, keptFromMs);
+      if (checked.properties.length > 0) return { intervals: await history.aggregate(checked) };
+      const properties = await history.properties(checked);
+      assertIntervals(checked, properties.length);
+      return { intervals: await history.aggregate({ ...checked, properties }) };
     },
   };
 }

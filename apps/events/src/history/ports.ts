@@ -9,8 +9,11 @@ export interface HistoryStore {
   follow(limit: number, kept: KeptTimes): Promise<Followed>;
   /** Tells the log's retention how far the history has come. What it is told is never ahead of what is on disk. */
   reportPosition(): Promise<void>;
+  /** Newest first, and points of one record by name backwards. */
   query(query: HistoryStoreQuery): Promise<readonly StoredPoint[]>;
-  /** Oldest first. Throws `timeout` when there is too much to go through. */
+  /** Of which properties there are points. Throws `timeout` as `aggregate` does, and `invalidArgument` when there are more than may be found. */
+  properties(range: HistoryStoreRange): Promise<readonly string[]>;
+  /** By property; of each, oldest first. Throws `timeout` when there is too much to go through. */
   aggregate(query: HistoryStoreAggregate): Promise<readonly HistoryInterval[]>;
 }
 
@@ -30,19 +33,35 @@ export interface KeptTimes {
   readonly shorter: readonly { readonly productKey: string; readonly fromMs: number }[];
 }
 
-export interface HistoryStoreQuery {
+/** Properties that are looked for without being named: more than any thing model has. Each costs a look of its own. */
+export const propertiesFoundMax = 1_000;
+
+export interface HistoryStoreRange {
   readonly deviceId: string;
-  readonly property: string;
   /** Inclusive. */
   readonly fromMs: number;
   /** Exclusive. */
   readonly toMs: number;
+}
+
+/** Where a page ends. */
+export interface PointPlace {
+  readonly timeMs: number;
+  readonly offset: number;
+  readonly property?: string;
+}
+
+export interface HistoryStoreQuery extends HistoryStoreRange {
+  /** Each once; none: all. */
+  readonly properties: readonly string[];
   /** Only points older than this one. */
-  readonly before: { readonly timeMs: number; readonly offset: number } | undefined;
+  readonly before: PointPlace | undefined;
   readonly limit: number;
 }
 
-export interface HistoryStoreAggregate extends Omit<HistoryStoreQuery, "before" | "limit"> {
+export interface HistoryStoreAggregate extends HistoryStoreRange {
+  /** Each once. */
+  readonly properties: readonly string[];
   readonly intervalMs: number;
 }
 

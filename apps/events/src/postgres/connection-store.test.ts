@@ -97,7 +97,11 @@ describe("who is connected", () => {
     expect(await store.find(device.deviceId)).toMatchObject({ online: false, reason: "deleted" });
     expect(await store.nodeIds()).not.toContain("gone");
     expect(await store.forgetDeleted(86_400_000, 100)).toBe(0);
+    expect((await store.findDeleted(device.tenantId, device, 9)).map(({ deviceId }) => deviceId)).toEqual([device.deviceId]);
+    expect(await store.forgetDeleted(noAge, 100), "the log has something of it").toBe(0);
+    await database.pool.query("DELETE FROM event_log WHERE device_id = $1", [device.deviceId]);
     expect(await store.forgetDeleted(noAge, 100)).toBe(1);
+    expect(await store.findDeleted(device.tenantId, device, 9)).toEqual([]);
     expect(await store.find(device.deviceId)).toBeUndefined();
     expect(await store.find(other.deviceId)).toMatchObject({ online: false });
   });

@@ -73,8 +73,15 @@ const findSql = "SELECT online, since, client_id, protocol, node_id, address, re
 const forgetSql = `
   DELETE FROM device_connections WHERE device_id IN (
     SELECT device_id FROM device_connections
-    WHERE NOT online AND node_id = '' AND epoch = ${deletedEpoch} AND since < now() - make_interval(secs => $1) LIMIT $2
+    WHERE NOT online AND node_id = '' AND epoch = ${deletedEpoch} AND since < now() - make_interval(secs => $1)
+      AND NOT EXISTS (SELECT FROM event_log AS l WHERE l.device_id = device_connections.device_id)
+    LIMIT $2
   )`;
+
+/** By an index that holds the deleted ones alone. */
+const deletedSql = `
+  SELECT device_id, since FROM device_connections
+  WHERE epoch = ${deletedEpoch} AND product_key = $1 AND device_name = $2 AND tenant_id = $3 ORDER BY since DESC LIMIT $4`;
 
 interface ConnectionRow {
   readonly online: boolean;
@@ -130,6 +137,12 @@ export function createPostgresConnectionStore(pool: Pool): ConnectionStore {
     async onlineAmong(deviceIds) {
       const { rows } = await pool.query<OnlineRow>(`${onlineSql} WHERE online AND device_id = ANY($1::uuid[])`, [deviceIds]);
       return rows.map(toOnlineDevice);
+    },
+
+    async findDeleted(tenantId, { productKey, deviceName }, limit) {
+      const query = { name: "connections-deleted", text: deletedSql, values: [productKey, deviceName, tenantId, limit] };
+      const { rows } = await pool.query<{ device_id: string; since: Date }>(query);
+      return rows.map(({ device_id, since }) => ({ deviceId: device_id, deletedAtMs: since.getTime() }));
     },
 
     forgetDeleted: async (ageMs, limit) => (await pool.query(forgetSql, [ageMs / 1_000, limit])).rowCount ?? 0,

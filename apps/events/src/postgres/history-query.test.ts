@@ -60,7 +60,7 @@ function aggregateNaively(points: readonly Said[], range: { readonly fromMs: num
       const last = inside.reduce((latest, point) => (point.timeMs >= latest.timeMs ? point : latest));
       const sum = numbers.reduce((total, number) => total + number, 0);
       const figures = numbers.length === 0 ? {} : { min: Math.min(...numbers), max: Math.max(...numbers), avg: sum / numbers.length };
-      return { startMs, count: inside.length, ...figures, last: last.value };
+      return { property: "n", startMs, count: inside.length, ...figures, last: last.value };
     });
 }
 
@@ -83,7 +83,7 @@ describe("aggregates", () => {
         async (points, intervalMs, [a, b]) => {
           const range = { fromMs: Math.min(a, b), toMs: Math.max(a, b) + 1, intervalMs };
           const deviceId = await write(points);
-          const found = await store.aggregate({ deviceId, property: "n", ...range });
+          const found = await store.aggregate({ deviceId, properties: ["n"], ...range });
           const expected = aggregateNaively(points, range);
           expect(found.map(({ avg, ...rest }) => rest)).toEqual(expected.map(({ avg, ...rest }) => rest));
           for (const [i, { avg, min = 0, max = 0 }] of expected.entries()) {
@@ -104,7 +104,7 @@ describe("aggregates", () => {
        SELECT $1, 'n', to_timestamp($2::double precision / 1000.0) + i * interval '1 ms', i, 'pk11', gen_random_uuid(), '1' FROM generate_series(1, 50000) AS i`,
       [deviceId, firstDayMs],
     );
-    const query = { deviceId, property: "n", fromMs: firstDayMs, toMs: firstDayMs + dayMs, intervalMs: 1_000 };
+    const query = { deviceId, properties: ["n"], fromMs: firstDayMs, toMs: firstDayMs + dayMs, intervalMs: 1_000 };
     expect((await store.aggregate(query)).reduce((sum, { count }) => sum + count, 0)).toBe(50_000);
     await expect(createPostgresHistoryStore(hasty.pool).aggregate(query)).rejects.toMatchObject({
       code: "timeout",
@@ -120,7 +120,7 @@ describe("pages", () => {
     const client = await pool.connect();
     await client.query("BEGIN");
     const locking = createPostgresHistoryStore(client as unknown as typeof pool);
-    const range = { deviceId: randomUUID(), property: "n", fromMs: firstMs + 20 * dayMs, toMs: firstMs + 22 * dayMs };
+    const range = { deviceId: randomUUID(), properties: ["n"], fromMs: firstMs + 20 * dayMs, toMs: firstMs + 22 * dayMs };
     await locking.query({ ...range, before: undefined, limit: 10 });
     await locking.aggregate({ ...range, intervalMs: dayMs });
     const { rows } = await client.query<{ name: string }>(
@@ -143,7 +143,7 @@ describe("pages", () => {
           const seen: Said[] = [];
           let before: { readonly timeMs: number; readonly offset: number } | undefined;
           for (;;) {
-            const page = await store.query({ deviceId, property: "n", fromMs, toMs, before, limit });
+            const page = await store.query({ deviceId, properties: ["n"], fromMs, toMs, before, limit });
             expect(page.length).toBeLessThanOrEqual(limit);
             seen.push(...page);
             before = page.at(-1);

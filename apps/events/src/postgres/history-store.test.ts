@@ -31,7 +31,7 @@ function createDevice(productKey = "pk11") {
   const said = (body: string): NewRecord => ({ messageId: randomUUID(), device, kind: "properties", receivedAtMs: 1, body });
   const valuesOf = async (property: string): Promise<readonly unknown[]> => {
     const range = { fromMs: 0, toMs: deviceTimeMsMax + 1, before: undefined, limit: 100_000 };
-    return (await history.query({ deviceId: device.deviceId, property, ...range })).map((point) => point.value);
+    return (await history.query({ deviceId: device.deviceId, properties: [property], ...range })).map((point) => point.value);
   };
   return { device, said, report: (properties: object) => said(JSON.stringify({ properties })), valuesOf };
 }

@@ -1,7 +1,8 @@
 import { deviceTimeMsMax } from "@mooring/contracts";
 import type { Pool } from "pg";
 import { type Followed, type HistoryStore, historyConsumer, type KeptTimes } from "../history/ports.ts";
-import { aggregatePoints, queryPoints } from "./history-query.ts";
+import { aggregatePoints, listProperties } from "./history-aggregate.ts";
+import { queryPoints } from "./history-query.ts";
 
 /** Also locked while days are made, so that nothing is written to the history meanwhile. */
 export const historyCursor = "property-history";
@@ -121,6 +122,7 @@ export function createPostgresHistoryStore(pool: Pool): HistoryStore {
       await pool.query({ name: "history-report", text: reportSql, values: [historyConsumer, historyCursor] });
     },
     query: (query) => queryPoints(pool, query),
+    properties: (range) => listProperties(pool, range),
     aggregate: (query) => aggregatePoints(pool, query),
   };
 }

@@ -1,13 +1,18 @@
 import {
   assertMay,
   asTenantId,
+  type Caller,
   type EventApi,
   invalidField,
   type LogRecord,
+  PlatformError,
   shadowRefusal,
   type TraceConsumer,
   type TraceEntry,
+  type TraceRequest,
+  uuidPattern,
 } from "@mooring/contracts";
+import type { ConnectionStore } from "../connections/ports.ts";
 import type { DeliveryStates } from "../delivery/ports.ts";
 import type { DeviceDirectory } from "../ports.ts";
 import type { ConsumerPositions, RefusalStore, StoredRefusal, TraceStore } from "./ports.ts";
@@ -18,10 +23,14 @@ export interface TracePartDeps {
   readonly refusals: RefusalStore;
   readonly deliveries: DeliveryStates;
   readonly devices: DeviceDirectory;
+  /** Knows the devices that were deleted as long as the log has anything of them. */
+  readonly connections: Pick<ConnectionStore, "findDeleted">;
 }
 
 export const traceMax = 100;
 const traceDefault = 20;
+/** Of one name, that are still known. Who wants one of more names it by its id while it is among the last. */
+const deletedMax = 1_000;
 
 /** What became of what a device sent. */
 export function createTracePart(deps: TracePartDeps): Pick<EventApi, "recordRefusals" | "trace"> {
@@ -33,12 +42,14 @@ export function createTracePart(deps: TracePartDeps): Pick<EventApi, "recordRefu
       return {};
     },
 
-    async trace(caller, { productKey, deviceName, limit = traceDefault }) {
+    async trace(caller, request) {
       assertMay(caller, "events.trace");
+      const { limit = traceDefault } = request;
       if (!Number.isInteger(limit) || limit < 1 || limit > traceMax) {
         throw invalidField("/limit", `must be a whole number from 1 to ${traceMax}`);
       }
-      const { deviceId, tenantId } = await deps.devices.getDevice(caller, { productKey, deviceName });
+      const traced = await findTraced(deps, caller, request);
+      const { deviceId, tenantId } = traced;
       const [refusals, { records, positions }] = await Promise.all([deps.refusals.list(deviceId, limit), readLog(deps, deviceId, limit)]);
       const deliveries = records.length === 0 ? undefined : await deps.deliveries.statesOf(asTenantId(tenantId), records);
       const byShadow = new Map(
@@ -50,9 +61,37 @@ export function createTracePart(deps: TracePartDeps): Pick<EventApi, "recordRefu
       });
       const offsets = new Set(records.map(({ offset }) => shadowRefusal.topicOf(offset)));
       const others = refusals.filter(({ protocol, topic }) => protocol !== shadowRefusal.protocol || !offsets.has(topic));
-      return { entries: [...accepted, ...others.map(toRefused)].sort(newestFirst).slice(0, limit) };
+      const entries = [...accepted, ...others.map(toRefused)].sort(newestFirst).slice(0, limit);
+      return { deviceId, ...(traced.deletedAtMs === undefined ? {} : { deletedAtMs: traced.deletedAtMs }), entries };
     },
   };
+}
+
+interface Traced {
+  readonly tenantId: string;
+  readonly deviceId: string;
+  readonly deletedAtMs?: number;
+}
+
+/** The device that is asked for, of those that have the name and those that had it. Throws `notFound` in the words for a device that never was. */
+async function findTraced({ devices, connections }: TracePartDeps, caller: Caller, request: TraceRequest): Promise<Traced> {
+  const { productKey, deviceName, deviceId } = request;
+  if (deviceId !== undefined && !uuidPattern.test(deviceId)) throw invalidField("/deviceId", "must be the id of a device");
+  const fits = (device: Traced): boolean => deviceId === undefined || device.deviceId === deviceId;
+  let missing = new PlatformError("notFound", "no device with this id has, or had, this name");
+  try {
+    const device = await devices.getDevice(caller, { productKey, deviceName });
+    if (fits(device)) return device;
+  } catch (error) {
+    if (!(error instanceof PlatformError && error.code === "notFound")) throw error;
+    missing = error;
+  }
+  const { tenantId } = caller;
+  if (tenantId === undefined) throw missing;
+  const gone = await connections.findDeleted(tenantId, { productKey, deviceName }, deletedMax);
+  const found = gone.map((device) => ({ tenantId, ...device })).find(fits);
+  if (found === undefined) throw missing;
+  return found;
 }
 
 /** Positions are read after the records: what a consumer has done by then it has done. */

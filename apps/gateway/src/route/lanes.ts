@@ -8,6 +8,11 @@ export class Lanes {
     this.#waitingMax = waitingMax;
   }
 
+  /** Whether anything of this key runs or waits. Asked for each message of a device, and mostly there is no lane at all. */
+  has(key: string): boolean {
+    return this.#lanes.size > 0 && this.#lanes.has(key);
+  }
+
   /** False when the lane is full: then the task is not run. The task handles its own errors. */
   run(key: string, task: () => Promise<void>): boolean {
     const lane = this.#lanes.get(key) ?? { tail: Promise.resolve(), waiting: 0 };

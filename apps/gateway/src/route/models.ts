@@ -192,7 +192,7 @@ export class Models {
       compiled: isChecked ? model : undefined,
       waitsForShadow: product.acknowledgement === "processed",
       deduplicatesIds: product.deduplicateIds === true,
-      pushesDelta: product.pushDelta !== false,
+      pushesDelta: product.pushDelta === true,
     };
     return { model: found, range };
   }

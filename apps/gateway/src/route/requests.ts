@@ -39,6 +39,16 @@ export class Requests {
     this.#deps = deps;
   }
 
+  /** Whether the device has said something here that is still under way. */
+  isBusy(deviceId: string): boolean {
+    return this.#lanes.has(deviceId);
+  }
+
+  /** Runs what was said after that. False when too much is under way: then it is not run. */
+  after(deviceId: string, task: () => void): boolean {
+    return this.#lanes.run(deviceId, async () => task());
+  }
+
   /** The payload is read before this returns. */
   handle(message: UplinkMessage): void {
     message.receivedAtMs = this.#deps.clock.now();

@@ -10,7 +10,7 @@ import { type DeviceApi, type FieldIssue, isJsonObject, type JsonObject, type Ne
 import { type Clock, type Log, steadyClock } from "@mooring/kit";
 import type { GatewayCounters } from "../counters.ts";
 import { createMessageId, deriveMessageId } from "../message-id.ts";
-import { Appended, type UplinkStream } from "../uplink-stream.ts";
+import { Appended, type AppendListener, type UplinkStream } from "../uplink-stream.ts";
 import { parseEnvelope, parseReply, refusalReply, summarize } from "./alink.ts";
 import type { Applied } from "./applied.ts";
 import { BatchAppend } from "./batch-append.ts";
@@ -55,7 +55,8 @@ export class Uplink implements UplinkRoute {
 
   /**
    * Handles one message in the device's own name (route/acl.ts was asked). The payload is read, or copied, before this returns. Messages of
-   * one device settle as they were handled, except that shadow and call messages may settle before or after others.
+   * one device settle as they were handled, except that call messages may settle before or after others. What is said while an update of the shadow is
+   * under way goes to the log after it, since the update may go there as well.
    */
   handle(message: UplinkMessage): void {
     message.enter(this);
@@ -138,9 +139,7 @@ export class Uplink implements UplinkRoute {
       const given = message.givenId;
       const messageId = given === "" ? createMessageId(now) : deriveMessageId(device.deviceId, "alink", `${given}|${index}`);
       if (message.waitsForShadow) recordIds.push(messageId);
-      if (this.#deps.stream.append({ messageId, device, kind, receivedAtMs: now, body }, listener)) continue;
-      this.#deps.counters.refusedUnavailable++;
-      listener.onAppended(Appended.Failed, -1);
+      this.#toLog({ messageId, device, kind, receivedAtMs: now, body }, listener);
     }
   }
 
@@ -164,10 +163,25 @@ export class Uplink implements UplinkRoute {
   #append(message: UplinkMessage, kind: RecordKind, body: string, now: number): void {
     const messageId = message.givenId === "" ? createMessageId(steadyClock.now()) : message.givenId;
     if (message.waitsForShadow) message.recordIds = [messageId];
-    const record: NewRecord = { messageId, device: message.source.device, kind, receivedAtMs: now, body };
-    if (this.#deps.stream.append(record, message)) return;
+    this.#toLog({ messageId, device: message.source.device, kind, receivedAtMs: now, body }, message);
+  }
+
+  #toLog(record: NewRecord, listener: AppendListener): void {
+    if (this.#requests.isBusy(record.device.deviceId)) this.#toLogLater(record, listener);
+    else this.#toStream(record, listener);
+  }
+
+  /** In the order in which the device said it. */
+  #toLogLater(record: NewRecord, listener: AppendListener): void {
+    if (this.#requests.after(record.device.deviceId, () => this.#toStream(record, listener))) return;
+    this.#deps.counters.refusedQuota++;
+    listener.onAppended(Appended.Failed, -1);
+  }
+
+  #toStream(record: NewRecord, listener: AppendListener): void {
+    if (this.#deps.stream.append(record, listener)) return;
     this.#deps.counters.refusedUnavailable++;
-    message.onAppended(Appended.Failed, -1);
+    listener.onAppended(Appended.Failed, -1);
   }
 
   /** Nothing is stored; the device hears why, whether it asked for replies or not. */

@@ -51,6 +51,29 @@ export function describeReports(create: CreateWorld): void {
       });
     });
 
+    test("what a device says to its shadow is in the log as well when it is answered: whole members, with the model's word, and never applied again", async () => {
+      const { api, self, operator, address, named, world, device } = await setUp(create);
+      const receivedAtMs = Date.now() - 50;
+      const first = await api.update(self, { ...address, reported: { Temperature: 21, Mode: "heat" }, receivedAtMs });
+      await api.update(self, { ...address, reported: { Mode: null, Temperature: { value: 22, time: 1_700_000_000_000 } } });
+      await api.update(self, { ...address, reported: { Mode: null } });
+      await api.update(self, { ...named, reported: { Temperature: 5 } });
+      await api.update(self, { ...address, desired: { Mode: "off" } });
+      await expect(api.update(self, { ...address, reported: { Temperature: "hot" } })).rejects.toMatchObject({ code: "invalidArgument" });
+      await expect(api.update(self, { ...address, reported: { Temperature: 1 }, expectedVersion: 1 })).rejects.toMatchObject({
+        code: "versionConflict",
+      });
+      await api.delete(self, address);
+      expect(world.log.directReports(device)).toEqual([
+        { Temperature: { value: 21, time: receivedAtMs }, Mode: { value: "heat", time: receivedAtMs } },
+        { Temperature: { value: 22, time: 1_700_000_000_000 } },
+      ]);
+      const record = world.log.records.findLast((one) => one.device.deviceId === device.deviceId);
+      expect(record).toMatchObject({ kind: "properties", device });
+      await api.waitApplied(gateway, { offset: world.report(device, { Temperature: 30 }), timeoutMs: 10_000 });
+      expect((await api.get(operator, address)).version).toBe(first.version + 5);
+    }, 120_000);
+
     test("change the document without messages, and are in its history as the device's, with their offset", async () => {
       const { api, operator, self, address, world, device, gateways, deviceId } = await setUp(create);
       await api.update(operator, { ...address, desired: { Mode: "heat" } });

@@ -1,4 +1,4 @@
-import { PlatformError } from "@mooring/contracts";
+import { type NewRecord, PlatformError } from "@mooring/contracts";
 import { transaction } from "@mooring/db";
 import type { Clock } from "@mooring/kit";
 import type { Pool, PoolClient } from "pg";
@@ -7,9 +7,11 @@ import { emptyDocument, type ShadowDocument } from "../document.ts";
 import { DocumentCache } from "../document-cache.ts";
 import { refusedOf } from "../follow.ts";
 import type { Outcome, ShadowKey, ShadowStore } from "../ports.ts";
+import { reportOf } from "../report.ts";
 import { ensureDay, isDayMissing } from "./history-days.ts";
 import { idOf, lockDocuments } from "./lock.ts";
 import { openNameQuota } from "./name-quota.ts";
+import { insertReports } from "./report-outbox.ts";
 import { findRefused, saveRefused } from "./report-refusals.ts";
 import { type Changed, type Made, saveAll } from "./save.ts";
 import { markRemoved } from "./shadow-removals.ts";
@@ -113,6 +115,7 @@ async function applyAll(client: PoolClient, { changes, stored, atMs, bytesMax }:
   const quota = await openNameQuota(client, keysOf(changes), stored);
   const changed = new Map<string, Changed>();
   const made: Made[] = [];
+  const reports: NewRecord[] = [];
   const outcomes: Outcome[] = [];
   for (const change of changes) {
     const id = idOf(change.key);
@@ -124,7 +127,9 @@ async function applyAll(client: PoolClient, { changes, stored, atMs, bytesMax }:
       quota.take(change.key, accepted);
       changed.set(id, { key: change.key, stored: there, after: accepted.after });
       made.push({ change, accepted });
-      outcomes.push(accepted);
+      const report = reportOf({ change, accepted, atMs });
+      if (report !== undefined) reports.push(report);
+      outcomes.push(report === undefined ? accepted : { ...accepted, reportId: report.messageId });
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
       outcomes.push({ refused: error });
@@ -132,6 +137,7 @@ async function applyAll(client: PoolClient, { changes, stored, atMs, bytesMax }:
   }
   const documents = [...changed.values()];
   await saveAll(client, documents, made, atMs);
+  await insertReports(client, reports);
   return { outcomes, changed: documents };
 }
 

@@ -202,6 +202,11 @@ export type ShadowRemoval = Prisma.ShadowRemovalModel
  */
 export type ShadowRefusal = Prisma.ShadowRefusalModel
 /**
+ * Model ShadowReport
+ * 
+ */
+export type ShadowReport = Prisma.ShadowReportModel
+/**
  * Model ThingModelVersion
  * 
  */

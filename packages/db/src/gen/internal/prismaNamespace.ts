@@ -434,6 +434,7 @@ export const ModelName = {
   ShadowCursor: 'ShadowCursor',
   ShadowRemoval: 'ShadowRemoval',
   ShadowRefusal: 'ShadowRefusal',
+  ShadowReport: 'ShadowReport',
   ThingModelVersion: 'ThingModelVersion',
   ThingModelFieldNumbers: 'ThingModelFieldNumbers'
 } as const
@@ -451,7 +452,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "deviceChange" | "deviceEvent" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "thingModelVersion" | "thingModelFieldNumbers"
+    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "deviceChange" | "deviceEvent" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "shadowReport" | "thingModelVersion" | "thingModelFieldNumbers"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -2823,6 +2824,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    ShadowReport: {
+      payload: Prisma.$ShadowReportPayload<ExtArgs>
+      fields: Prisma.ShadowReportFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ShadowReportFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ShadowReportFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload>
+        }
+        findFirst: {
+          args: Prisma.ShadowReportFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ShadowReportFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload>
+        }
+        findMany: {
+          args: Prisma.ShadowReportFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload>[]
+        }
+        create: {
+          args: Prisma.ShadowReportCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload>
+        }
+        createMany: {
+          args: Prisma.ShadowReportCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ShadowReportCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload>[]
+        }
+        delete: {
+          args: Prisma.ShadowReportDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload>
+        }
+        update: {
+          args: Prisma.ShadowReportUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload>
+        }
+        deleteMany: {
+          args: Prisma.ShadowReportDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ShadowReportUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ShadowReportUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload>[]
+        }
+        upsert: {
+          args: Prisma.ShadowReportUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowReportPayload>
+        }
+        aggregate: {
+          args: Prisma.ShadowReportAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateShadowReport>
+        }
+        groupBy: {
+          args: Prisma.ShadowReportGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ShadowReportGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ShadowReportCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ShadowReportCountAggregateOutputType> | number
+        }
+      }
+    }
     ThingModelVersion: {
       payload: Prisma.$ThingModelVersionPayload<ExtArgs>
       fields: Prisma.ThingModelVersionFieldRefs
@@ -3080,6 +3155,8 @@ export const DeviceScalarFieldEnum = {
   tokenVersion: 'tokenVersion',
   activatedAt: 'activatedAt',
   tags: 'tags',
+  epoch: 'epoch',
+  lifeEvents: 'lifeEvents',
   createdAt: 'createdAt'
 } as const
 
@@ -3495,6 +3572,20 @@ export const ShadowRefusalScalarFieldEnum = {
 export type ShadowRefusalScalarFieldEnum = (typeof ShadowRefusalScalarFieldEnum)[keyof typeof ShadowRefusalScalarFieldEnum]
 
 
+export const ShadowReportScalarFieldEnum = {
+  id: 'id',
+  messageId: 'messageId',
+  tenantId: 'tenantId',
+  deviceId: 'deviceId',
+  productKey: 'productKey',
+  deviceName: 'deviceName',
+  receivedAt: 'receivedAt',
+  body: 'body'
+} as const
+
+export type ShadowReportScalarFieldEnum = (typeof ShadowReportScalarFieldEnum)[keyof typeof ShadowReportScalarFieldEnum]
+
+
 export const ThingModelVersionScalarFieldEnum = {
   tenantId: 'tenantId',
   name: 'name',
@@ -3864,6 +3955,7 @@ export type GlobalOmitConfig = {
   shadowCursor?: Prisma.ShadowCursorOmit
   shadowRemoval?: Prisma.ShadowRemovalOmit
   shadowRefusal?: Prisma.ShadowRefusalOmit
+  shadowReport?: Prisma.ShadowReportOmit
   thingModelVersion?: Prisma.ThingModelVersionOmit
   thingModelFieldNumbers?: Prisma.ThingModelFieldNumbersOmit
 }

@@ -83,6 +83,7 @@ export const ModelName = {
   ShadowCursor: 'ShadowCursor',
   ShadowRemoval: 'ShadowRemoval',
   ShadowRefusal: 'ShadowRefusal',
+  ShadowReport: 'ShadowReport',
   ThingModelVersion: 'ThingModelVersion',
   ThingModelFieldNumbers: 'ThingModelFieldNumbers'
 } as const
@@ -173,6 +174,8 @@ export const DeviceScalarFieldEnum = {
   tokenVersion: 'tokenVersion',
   activatedAt: 'activatedAt',
   tags: 'tags',
+  epoch: 'epoch',
+  lifeEvents: 'lifeEvents',
   createdAt: 'createdAt'
 } as const
 
@@ -586,6 +589,20 @@ export const ShadowRefusalScalarFieldEnum = {
 } as const
 
 export type ShadowRefusalScalarFieldEnum = (typeof ShadowRefusalScalarFieldEnum)[keyof typeof ShadowRefusalScalarFieldEnum]
+
+
+export const ShadowReportScalarFieldEnum = {
+  id: 'id',
+  messageId: 'messageId',
+  tenantId: 'tenantId',
+  deviceId: 'deviceId',
+  productKey: 'productKey',
+  deviceName: 'deviceName',
+  receivedAt: 'receivedAt',
+  body: 'body'
+} as const
+
+export type ShadowReportScalarFieldEnum = (typeof ShadowReportScalarFieldEnum)[keyof typeof ShadowReportScalarFieldEnum]
 
 
 export const ThingModelVersionScalarFieldEnum = {

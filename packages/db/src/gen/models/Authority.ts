@@ -908,14 +908,6 @@ export type AuthorityUpdateOneRequiredWithoutRevocationsNestedInput = {
   update?: Prisma.XOR<Prisma.XOR<Prisma.AuthorityUpdateToOneWithWhereWithoutRevocationsInput, Prisma.AuthorityUpdateWithoutRevocationsInput>, Prisma.AuthorityUncheckedUpdateWithoutRevocationsInput> | runtime.Types.Skip
 }
 
-export type BigIntFieldUpdateOperationsInput = {
-  set?: bigint | number | runtime.Types.Skip
-  increment?: bigint | number | runtime.Types.Skip
-  decrement?: bigint | number | runtime.Types.Skip
-  multiply?: bigint | number | runtime.Types.Skip
-  divide?: bigint | number | runtime.Types.Skip
-}
-
 export type AuthorityCreateWithoutCertificatesInput = {
   id: string
   tenantId: string

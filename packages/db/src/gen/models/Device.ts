@@ -30,12 +30,16 @@ export type DeviceAvgAggregateOutputType = {
   secretVersion: number | null
   previousSecretVersion: number | null
   tokenVersion: number | null
+  epoch: number | null
+  lifeEvents: number | null
 }
 
 export type DeviceSumAggregateOutputType = {
   secretVersion: number | null
   previousSecretVersion: number | null
   tokenVersion: number | null
+  epoch: bigint | null
+  lifeEvents: number | null
 }
 
 export type DeviceMinAggregateOutputType = {
@@ -52,6 +56,8 @@ export type DeviceMinAggregateOutputType = {
   tokenHash: string | null
   tokenVersion: number | null
   activatedAt: Date | null
+  epoch: bigint | null
+  lifeEvents: number | null
   createdAt: Date | null
 }
 
@@ -69,6 +75,8 @@ export type DeviceMaxAggregateOutputType = {
   tokenHash: string | null
   tokenVersion: number | null
   activatedAt: Date | null
+  epoch: bigint | null
+  lifeEvents: number | null
   createdAt: Date | null
 }
 
@@ -87,6 +95,8 @@ export type DeviceCountAggregateOutputType = {
   tokenVersion: number
   activatedAt: number
   tags: number
+  epoch: number
+  lifeEvents: number
   createdAt: number
   _all: number
 }
@@ -96,12 +106,16 @@ export type DeviceAvgAggregateInputType = {
   secretVersion?: true | runtime.Types.Skip
   previousSecretVersion?: true | runtime.Types.Skip
   tokenVersion?: true | runtime.Types.Skip
+  epoch?: true | runtime.Types.Skip
+  lifeEvents?: true | runtime.Types.Skip
 }
 
 export type DeviceSumAggregateInputType = {
   secretVersion?: true | runtime.Types.Skip
   previousSecretVersion?: true | runtime.Types.Skip
   tokenVersion?: true | runtime.Types.Skip
+  epoch?: true | runtime.Types.Skip
+  lifeEvents?: true | runtime.Types.Skip
 }
 
 export type DeviceMinAggregateInputType = {
@@ -118,6 +132,8 @@ export type DeviceMinAggregateInputType = {
   tokenHash?: true | runtime.Types.Skip
   tokenVersion?: true | runtime.Types.Skip
   activatedAt?: true | runtime.Types.Skip
+  epoch?: true | runtime.Types.Skip
+  lifeEvents?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
 }
 
@@ -135,6 +151,8 @@ export type DeviceMaxAggregateInputType = {
   tokenHash?: true | runtime.Types.Skip
   tokenVersion?: true | runtime.Types.Skip
   activatedAt?: true | runtime.Types.Skip
+  epoch?: true | runtime.Types.Skip
+  lifeEvents?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
 }
 
@@ -153,6 +171,8 @@ export type DeviceCountAggregateInputType = {
   tokenVersion?: true | runtime.Types.Skip
   activatedAt?: true | runtime.Types.Skip
   tags?: true | runtime.Types.Skip
+  epoch?: true | runtime.Types.Skip
+  lifeEvents?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
   _all?: true | runtime.Types.Skip
 }
@@ -258,6 +278,8 @@ export type DeviceGroupByOutputType = {
   tokenVersion: number
   activatedAt: Date | null
   tags: runtime.JsonValue
+  epoch: bigint
+  lifeEvents: number
   createdAt: Date
   _count: DeviceCountAggregateOutputType | null
   _avg: DeviceAvgAggregateOutputType | null
@@ -299,6 +321,8 @@ export type DeviceWhereInput = {
   tokenVersion?: Prisma.IntFilter<"Device"> | number | runtime.Types.Skip
   activatedAt?: Prisma.DateTimeNullableFilter<"Device"> | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonFilter<"Device"> | runtime.Types.Skip
+  epoch?: Prisma.BigIntFilter<"Device"> | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFilter<"Device"> | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Device"> | Date | string | runtime.Types.Skip
   product?: Prisma.XOR<Prisma.ProductScalarRelationFilter, Prisma.ProductWhereInput> | runtime.Types.Skip
   certificates?: Prisma.CertificateListRelationFilter | runtime.Types.Skip
@@ -321,6 +345,8 @@ export type DeviceOrderByWithRelationInput = {
   tokenVersion?: Prisma.SortOrder | runtime.Types.Skip
   activatedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   tags?: Prisma.SortOrder | runtime.Types.Skip
+  epoch?: Prisma.SortOrder | runtime.Types.Skip
+  lifeEvents?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
   product?: Prisma.ProductOrderByWithRelationInput | runtime.Types.Skip
   certificates?: Prisma.CertificateOrderByRelationAggregateInput | runtime.Types.Skip
@@ -347,6 +373,8 @@ export type DeviceWhereUniqueInput = Prisma.AtLeast<{
   tokenVersion?: Prisma.IntFilter<"Device"> | number | runtime.Types.Skip
   activatedAt?: Prisma.DateTimeNullableFilter<"Device"> | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonFilter<"Device"> | runtime.Types.Skip
+  epoch?: Prisma.BigIntFilter<"Device"> | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFilter<"Device"> | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Device"> | Date | string | runtime.Types.Skip
   product?: Prisma.XOR<Prisma.ProductScalarRelationFilter, Prisma.ProductWhereInput> | runtime.Types.Skip
   certificates?: Prisma.CertificateListRelationFilter | runtime.Types.Skip
@@ -369,6 +397,8 @@ export type DeviceOrderByWithAggregationInput = {
   tokenVersion?: Prisma.SortOrder | runtime.Types.Skip
   activatedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   tags?: Prisma.SortOrder | runtime.Types.Skip
+  epoch?: Prisma.SortOrder | runtime.Types.Skip
+  lifeEvents?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
   _count?: Prisma.DeviceCountOrderByAggregateInput | runtime.Types.Skip
   _avg?: Prisma.DeviceAvgOrderByAggregateInput | runtime.Types.Skip
@@ -395,6 +425,8 @@ export type DeviceScalarWhereWithAggregatesInput = {
   tokenVersion?: Prisma.IntWithAggregatesFilter<"Device"> | number | runtime.Types.Skip
   activatedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Device"> | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonWithAggregatesFilter<"Device"> | runtime.Types.Skip
+  epoch?: Prisma.BigIntWithAggregatesFilter<"Device"> | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntWithAggregatesFilter<"Device"> | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Device"> | Date | string | runtime.Types.Skip
 }
 
@@ -412,6 +444,8 @@ export type DeviceCreateInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   product: Prisma.ProductCreateNestedOneWithoutDevicesInput
   certificates?: Prisma.CertificateCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
@@ -434,6 +468,8 @@ export type DeviceUncheckedCreateInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
@@ -454,6 +490,8 @@ export type DeviceUpdateInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   product?: Prisma.ProductUpdateOneRequiredWithoutDevicesNestedInput | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
@@ -476,6 +514,8 @@ export type DeviceUncheckedUpdateInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
@@ -497,6 +537,8 @@ export type DeviceCreateManyInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
 }
 
@@ -514,6 +556,8 @@ export type DeviceUpdateManyMutationInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
 }
 
@@ -532,6 +576,8 @@ export type DeviceUncheckedUpdateManyInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
 }
 
@@ -565,6 +611,8 @@ export type DeviceCountOrderByAggregateInput = {
   tokenVersion?: Prisma.SortOrder | runtime.Types.Skip
   activatedAt?: Prisma.SortOrder | runtime.Types.Skip
   tags?: Prisma.SortOrder | runtime.Types.Skip
+  epoch?: Prisma.SortOrder | runtime.Types.Skip
+  lifeEvents?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -572,6 +620,8 @@ export type DeviceAvgOrderByAggregateInput = {
   secretVersion?: Prisma.SortOrder | runtime.Types.Skip
   previousSecretVersion?: Prisma.SortOrder | runtime.Types.Skip
   tokenVersion?: Prisma.SortOrder | runtime.Types.Skip
+  epoch?: Prisma.SortOrder | runtime.Types.Skip
+  lifeEvents?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type DeviceMaxOrderByAggregateInput = {
@@ -588,6 +638,8 @@ export type DeviceMaxOrderByAggregateInput = {
   tokenHash?: Prisma.SortOrder | runtime.Types.Skip
   tokenVersion?: Prisma.SortOrder | runtime.Types.Skip
   activatedAt?: Prisma.SortOrder | runtime.Types.Skip
+  epoch?: Prisma.SortOrder | runtime.Types.Skip
+  lifeEvents?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -605,6 +657,8 @@ export type DeviceMinOrderByAggregateInput = {
   tokenHash?: Prisma.SortOrder | runtime.Types.Skip
   tokenVersion?: Prisma.SortOrder | runtime.Types.Skip
   activatedAt?: Prisma.SortOrder | runtime.Types.Skip
+  epoch?: Prisma.SortOrder | runtime.Types.Skip
+  lifeEvents?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -612,6 +666,8 @@ export type DeviceSumOrderByAggregateInput = {
   secretVersion?: Prisma.SortOrder | runtime.Types.Skip
   previousSecretVersion?: Prisma.SortOrder | runtime.Types.Skip
   tokenVersion?: Prisma.SortOrder | runtime.Types.Skip
+  epoch?: Prisma.SortOrder | runtime.Types.Skip
+  lifeEvents?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type DeviceScalarRelationFilter = {
@@ -659,6 +715,14 @@ export type DeviceUncheckedUpdateManyWithoutProductNestedInput = {
   update?: Prisma.DeviceUpdateWithWhereUniqueWithoutProductInput | Prisma.DeviceUpdateWithWhereUniqueWithoutProductInput[] | runtime.Types.Skip
   updateMany?: Prisma.DeviceUpdateManyWithWhereWithoutProductInput | Prisma.DeviceUpdateManyWithWhereWithoutProductInput[] | runtime.Types.Skip
   deleteMany?: Prisma.DeviceScalarWhereInput | Prisma.DeviceScalarWhereInput[] | runtime.Types.Skip
+}
+
+export type BigIntFieldUpdateOperationsInput = {
+  set?: bigint | number | runtime.Types.Skip
+  increment?: bigint | number | runtime.Types.Skip
+  decrement?: bigint | number | runtime.Types.Skip
+  multiply?: bigint | number | runtime.Types.Skip
+  divide?: bigint | number | runtime.Types.Skip
 }
 
 export type DeviceCreateNestedOneWithoutCertificatesInput = {
@@ -717,6 +781,8 @@ export type DeviceCreateWithoutProductInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
@@ -737,6 +803,8 @@ export type DeviceUncheckedCreateWithoutProductInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
@@ -787,6 +855,8 @@ export type DeviceScalarWhereInput = {
   tokenVersion?: Prisma.IntFilter<"Device"> | number | runtime.Types.Skip
   activatedAt?: Prisma.DateTimeNullableFilter<"Device"> | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonFilter<"Device"> | runtime.Types.Skip
+  epoch?: Prisma.BigIntFilter<"Device"> | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFilter<"Device"> | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Device"> | Date | string | runtime.Types.Skip
 }
 
@@ -804,6 +874,8 @@ export type DeviceCreateWithoutCertificatesInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   product: Prisma.ProductCreateNestedOneWithoutDevicesInput
   publicKeys?: Prisma.DevicePublicKeyCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
@@ -825,6 +897,8 @@ export type DeviceUncheckedCreateWithoutCertificatesInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
@@ -860,6 +934,8 @@ export type DeviceUpdateWithoutCertificatesInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   product?: Prisma.ProductUpdateOneRequiredWithoutDevicesNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
@@ -881,6 +957,8 @@ export type DeviceUncheckedUpdateWithoutCertificatesInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
@@ -900,6 +978,8 @@ export type DeviceCreateWithoutPublicKeysInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   product: Prisma.ProductCreateNestedOneWithoutDevicesInput
   certificates?: Prisma.CertificateCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
@@ -921,6 +1001,8 @@ export type DeviceUncheckedCreateWithoutPublicKeysInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
@@ -956,6 +1038,8 @@ export type DeviceUpdateWithoutPublicKeysInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   product?: Prisma.ProductUpdateOneRequiredWithoutDevicesNestedInput | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
@@ -977,6 +1061,8 @@ export type DeviceUncheckedUpdateWithoutPublicKeysInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
@@ -996,6 +1082,8 @@ export type DeviceCreateWithoutFailuresInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   product: Prisma.ProductCreateNestedOneWithoutDevicesInput
   certificates?: Prisma.CertificateCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
@@ -1017,6 +1105,8 @@ export type DeviceUncheckedCreateWithoutFailuresInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
@@ -1052,6 +1142,8 @@ export type DeviceUpdateWithoutFailuresInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   product?: Prisma.ProductUpdateOneRequiredWithoutDevicesNestedInput | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
@@ -1073,6 +1165,8 @@ export type DeviceUncheckedUpdateWithoutFailuresInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
@@ -1092,6 +1186,8 @@ export type DeviceCreateManyProductInput = {
   tokenVersion?: number | runtime.Types.Skip
   activatedAt?: Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
 }
 
@@ -1109,6 +1205,8 @@ export type DeviceUpdateWithoutProductInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
@@ -1129,6 +1227,8 @@ export type DeviceUncheckedUpdateWithoutProductInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
@@ -1149,6 +1249,8 @@ export type DeviceUncheckedUpdateManyWithoutProductInput = {
   tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
 }
 
@@ -1216,6 +1318,8 @@ export type DeviceSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs =
   tokenVersion?: boolean | runtime.Types.Skip
   activatedAt?: boolean | runtime.Types.Skip
   tags?: boolean | runtime.Types.Skip
+  epoch?: boolean | runtime.Types.Skip
+  lifeEvents?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
   product?: boolean | Prisma.ProductDefaultArgs<ExtArgs> | runtime.Types.Skip
   certificates?: boolean | Prisma.Device$certificatesArgs<ExtArgs> | runtime.Types.Skip
@@ -1239,6 +1343,8 @@ export type DeviceSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extens
   tokenVersion?: boolean | runtime.Types.Skip
   activatedAt?: boolean | runtime.Types.Skip
   tags?: boolean | runtime.Types.Skip
+  epoch?: boolean | runtime.Types.Skip
+  lifeEvents?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
   product?: boolean | Prisma.ProductDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["device"]>
@@ -1258,6 +1364,8 @@ export type DeviceSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extens
   tokenVersion?: boolean | runtime.Types.Skip
   activatedAt?: boolean | runtime.Types.Skip
   tags?: boolean | runtime.Types.Skip
+  epoch?: boolean | runtime.Types.Skip
+  lifeEvents?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
   product?: boolean | Prisma.ProductDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["device"]>
@@ -1277,10 +1385,12 @@ export type DeviceSelectScalar = {
   tokenVersion?: boolean | runtime.Types.Skip
   activatedAt?: boolean | runtime.Types.Skip
   tags?: boolean | runtime.Types.Skip
+  epoch?: boolean | runtime.Types.Skip
+  lifeEvents?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
 }
 
-export type DeviceOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "productKey" | "deviceName" | "status" | "sealedSecret" | "secretVersion" | "sealedPreviousSecret" | "previousSecretVersion" | "previousSecretUntil" | "tokenHash" | "tokenVersion" | "activatedAt" | "tags" | "createdAt", ExtArgs["result"]["device"], runtime.Types.Skip>
+export type DeviceOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "productKey" | "deviceName" | "status" | "sealedSecret" | "secretVersion" | "sealedPreviousSecret" | "previousSecretVersion" | "previousSecretUntil" | "tokenHash" | "tokenVersion" | "activatedAt" | "tags" | "epoch" | "lifeEvents" | "createdAt", ExtArgs["result"]["device"], runtime.Types.Skip>
 export type DeviceInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   product?: boolean | Prisma.ProductDefaultArgs<ExtArgs> | runtime.Types.Skip
   certificates?: boolean | Prisma.Device$certificatesArgs<ExtArgs> | runtime.Types.Skip
@@ -1318,6 +1428,8 @@ export type $DevicePayload<ExtArgs extends runtime.Types.Extensions.InternalArgs
     tokenVersion: number
     activatedAt: Date | null
     tags: runtime.JsonValue
+    epoch: bigint
+    lifeEvents: number
     createdAt: Date
   }, ExtArgs["result"]["device"]>
   composites: {}
@@ -1760,6 +1872,8 @@ export interface DeviceFieldRefs {
   readonly tokenVersion: Prisma.FieldRef<"Device", 'Int'>
   readonly activatedAt: Prisma.FieldRef<"Device", 'DateTime'>
   readonly tags: Prisma.FieldRef<"Device", 'Json'>
+  readonly epoch: Prisma.FieldRef<"Device", 'BigInt'>
+  readonly lifeEvents: Prisma.FieldRef<"Device", 'Int'>
   readonly createdAt: Prisma.FieldRef<"Device", 'DateTime'>
 }
     

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 /**
- * The message id of a device's event: a UUID version 7 (RFC 9562 §5.7). Its time tells the log since when the event may have been stored, however
+ * The message id of something that happened: a UUID version 7 (RFC 9562 §5.7). Its time tells the log since when the event may have been stored, however
  * much later it is sent again.
  */
 export function createEventId(atMs: number): string {

@@ -284,6 +284,7 @@ function createRrpc({ calls }: Memory): Services["rrpc"] {
         messageId: "42",
         payload: request.payload ?? Buffer.from("{}"),
         ...(request.service === undefined ? {} : { output: { ok: 1 } }),
+        ...(request.service === "odd" ? { checkFailedData: [{ pointer: "/data/ok", message: "must be boolean", got: "1" }] } : {}),
       };
     },
     answer: async () => refuse(),

@@ -56,6 +56,36 @@ describe("versions of a thing model", () => {
     expect(tried.body).toMatchObject({ isValid: false, errors: [{ pointer: "/Temperature", got: "number 90" }] });
   });
 
+  test("a gateway's pack is held to the models of those it is about, and reaches their shadows; a part that does not fit stops no other", async () => {
+    const { device: hub } = await setUp("1.0.0", "1.0.0");
+    const { device: meter } = await setUp("1.0.0", "^1");
+    const { device: stranger } = await setUp("1.0.0", "1.0.0");
+    const collection = `/v1/products/${hub.productKey}/devices/${hub.deviceName}/sub-devices`;
+    const meterName = { productKey: meter.productKey, deviceName: meter.deviceName };
+    expect((await platform.api(collection, { method: "POST", body: meterName })).status).toBe(200);
+    const part = ({ productKey, deviceName }: TestDevice, Temperature: number) => ({
+      identity: { productKey, deviceName },
+      properties: { Temperature },
+    });
+    const topics = { to: hub.topic("packPost"), from: hub.topic("packPostReply") };
+    const say = async (params: object) => JSON.parse((await request(hub, topics, report(params))).stdout) as { readonly code: number };
+    expect(await say({ properties: { Temperature: 11 }, subDevices: [part(meter, 22)] })).toMatchObject({ code: 200 });
+    await until("the meter's shadow", async () => (await shadowOf(meter)).reported["Temperature"] === 22);
+    await until("the hub's shadow", async () => (await shadowOf(hub)).reported["Temperature"] === 11);
+    expect(await say({ properties: { Temperature: 12 }, subDevices: [part(meter, 999), part(stranger, 1)] })).toMatchObject({
+      code: 460,
+      data: { issues: [{ pointer: "/params/subDevices/0/properties/Temperature" }, { pointer: "/params/subDevices/1/identity" }] },
+    });
+    await until("what fitted", async () => (await shadowOf(hub)).reported["Temperature"] === 12);
+    expect((await shadowOf(meter)).reported["Temperature"]).toBe(22);
+    expect((await platform.api(`${collection}/${meter.productKey}/${meter.deviceName}`, { method: "DELETE" })).status).toBe(204);
+    await until("the meter's leave", async () => (await say({ subDevices: [part(meter, 23)] })).code === 460);
+    expect(await say({ subDevices: [part(meter, 24)] })).toMatchObject({
+      code: 460,
+      data: { issues: [{ pointer: "/params/subDevices/0/identity" }] },
+    });
+  });
+
   test("a batch is in history and shadow, a history only in the history", async () => {
     const { device } = await setUp("1.0.0", "1.0.0");
     const dayMs = 86_400_000;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { JsonObject } from "@mooring/contracts";
 import { until } from "@mooring/testkit";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createDevice, type Product, type Target, type TestDevice } from "./harness/devices.ts";
@@ -68,7 +69,7 @@ describe("versions of a thing model", () => {
       properties: { Temperature },
     });
     const topics = { to: hub.topic("packPost"), from: hub.topic("packPostReply") };
-    const say = async (params: object) => JSON.parse((await request(hub, topics, report(params))).stdout) as { readonly code: number };
+    const say = async (params: JsonObject) => JSON.parse((await request(hub, topics, report(params))).stdout) as { readonly code: number };
     expect(await say({ properties: { Temperature: 11 }, subDevices: [part(meter, 22)] })).toMatchObject({ code: 200 });
     await until("the meter's shadow", async () => (await shadowOf(meter)).reported["Temperature"] === 22);
     await until("the hub's shadow", async () => (await shadowOf(hub)).reported["Temperature"] === 11);

@@ -53,7 +53,10 @@ export function readPack(params: JsonObject, { gateway, rules, subDevice }: Pack
   const { subDevices = [] } = params;
   if (params["properties"] !== undefined || params["events"] !== undefined) pack.part(params, "/params", { device: gateway, rules });
   if (!Array.isArray(subDevices)) pack.refuse("/params/subDevices", "/params/subDevices must be an array");
-  else (subDevices as readonly JsonValue[]).forEach((entry, index) => pack.entry(entry, `/params/subDevices/${index}`, subDevice));
+  else {
+    for (const [index, entry] of (subDevices as readonly JsonValue[]).entries())
+      pack.entry(entry, `/params/subDevices/${index}`, subDevice);
+  }
   if (pack.parts === 0) pack.refuse("/params", "/params must have properties, events or subDevices");
   return pack;
 }

@@ -168,7 +168,8 @@ export function describeRrpcApi(name: string, create: (validation: ValidationMod
           { pointer: "/data/accepted", message: expect.any(String) as string },
         ],
       });
-      expect(await api.call(backend, request)).toEqual(result);
+      const { messageId, output, checkFailedData } = result;
+      expect(await api.call(backend, request)).toMatchObject({ messageId, output, checkFailedData });
       expect(seen).toHaveLength(1);
     });
 

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
-import { until } from "@mooring/testkit";
+import { errorOf, until } from "@mooring/testkit";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createDevice, type Target } from "./harness/devices.ts";
+import { connectPublic, nobody } from "./harness/grpc.ts";
 import { MqttWire } from "./harness/mqtt-wire.ts";
 import { sharedPlatform } from "./harness/shared-platform.ts";
 
@@ -31,6 +32,32 @@ function toBytes(hex: string): Buffer {
   const plain = hex.replace(/\[([0-9a-f]+)\]\{(\d+)\}/g, (_, bytes: string, count: string) => bytes.repeat(Number(count)));
   return Buffer.from(plain, "hex");
 }
+
+describe("hostile thing models", () => {
+  const keys = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [index.toString(36), 0]));
+  test.each([
+    ["nested 200,000 deep", '{"a":'.repeat(200_000), 400],
+    ["of 100,000 keys", JSON.stringify({ sdfProperty: keys }), 400],
+    ["with __proto__", '{"sdfProperty":{"__proto__":{"polluted":true}}}', 400],
+    ["of 1e400", '{"sdfProperty":{"P":{"type":"number","maximum":1e400}}}', 400],
+    ["of 10 MB", JSON.stringify({ description: "x".repeat(10_000_000) }), 413],
+  ])("%s: refused by name over REST and gRPC, and the platform goes on", async (_title, body, status) => {
+    const path = "/v1/thing-models/hostile/versions/1.0.0";
+    const put = platform.api(path, { method: "PUT", body, headers: { "content-type": "application/sdf+json" } });
+    // Who is told 413 may be cut off while still sending, and then never reads it.
+    const answered = await put.then(
+      (answer) => answer.status,
+      () => 413,
+    );
+    expect(answered).toBe(status);
+    const client = connectPublic(platform, "thing-model");
+    const error = await errorOf(client.publish(nobody, { name: "hostile", version: "1.0.0", document: body }));
+    await client.stop();
+    expect(error).toMatchObject({ code: status === 413 ? "payloadTooLarge" : "invalidArgument" });
+    const good = { method: "POST", body: { name: "after it" } } as const;
+    expect((await platform.api("/v1/products", good)).status).toBe(201);
+  });
+});
 
 describe("malformed MQTT", () => {
   test.each(readList<HostileBytes>("mqtt-before-connect.json"))(

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
+import type { JsonObject } from "@mooring/contracts";
 import { until } from "@mooring/testkit";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createDevice, type Product, type Target, type TestDevice } from "./harness/devices.ts";
 import { historyOf, shadowOf } from "./harness/documents.ts";
 import { publish, request } from "./harness/mosquitto.ts";
+import { MqttWire } from "./harness/mqtt-wire.ts";
 import { report } from "./harness/reports.ts";
 import { sharedPlatform } from "./harness/shared-platform.ts";
 
@@ -54,6 +56,80 @@ describe("versions of a thing model", () => {
     expect((await platform.api(`${url}/1.1.0/diff?against=1.0.0`)).body).toMatchObject({ isCompatible: true });
     const tried = await platform.api(`${url}/^1/validate`, { method: "POST", body: { kind: "properties", payload: { Temperature: 90 } } });
     expect(tried.body).toMatchObject({ isValid: false, errors: [{ pointer: "/Temperature", got: "number 90" }] });
+  });
+
+  test("under load, a swap drops no message: each is acknowledged, and all that both versions allow are stored once", async () => {
+    const { publishModel, device } = await setUp("1.0.0", "^1");
+    const wire = await MqttWire.connect(device, "load");
+    const startMs = Date.now() - 60_000;
+    const perRound = 50;
+    let sent = 0;
+    const round = async (): Promise<void> => {
+      for (let at = 0; at < perRound; at++) {
+        sent++;
+        // Every other one is what the new version refuses.
+        wire.publish(
+          sent,
+          device.topic("propertyPost"),
+          report({ Temperature: { value: sent % 2 === 0 ? 40 : 90, time: startMs + sent } }),
+        );
+      }
+      await until("the acknowledgements", () => wire.acknowledged.length === sent, 30_000);
+    };
+    await round();
+    let isSwapped = false;
+    const swap = publishModel("1.1.0", 50).then(async ({ status }) => {
+      expect(status).toBe(201);
+      await until("the new version at the gateway", async () => (await answerTo(device, 91)).code === 460, 30_000);
+      isSwapped = true;
+    });
+    while (!isSwapped) await round();
+    await swap;
+    await round();
+    wire.close();
+    expect(wire.acknowledged).toEqual(Array.from({ length: sent }, (_, index) => index + 1));
+    const fitting = Array.from({ length: sent }, (_, index) => index + 1).filter((number) => number % 2 === 0);
+    const stored = async (): Promise<readonly number[]> => {
+      const found: number[] = [];
+      for (let at = 0; at <= sent; at += 500) {
+        const [from, to] = [startMs + at, startMs + at + 500].map((timeMs) => new Date(timeMs).toISOString());
+        const points = await historyOf(device, "Temperature", `?from=${from}&to=${to}&pageSize=1000`);
+        found.push(...points.filter(({ value }) => value === 40).map(({ time }) => Date.parse(time) - startMs));
+      }
+      return found.sort((one, other) => one - other);
+    };
+    await until("all that fits in the history", async () => (await stored()).length >= fitting.length, 30_000);
+    expect(await stored()).toEqual(fitting);
+  }, 120_000);
+
+  test("a gateway's pack is held to the models of those it is about, and reaches their shadows; a part that does not fit stops no other", async () => {
+    const { device: hub } = await setUp("1.0.0", "1.0.0");
+    const { device: meter } = await setUp("1.0.0", "^1");
+    const { device: stranger } = await setUp("1.0.0", "1.0.0");
+    const collection = `/v1/products/${hub.productKey}/devices/${hub.deviceName}/sub-devices`;
+    const meterName = { productKey: meter.productKey, deviceName: meter.deviceName };
+    expect((await platform.api(collection, { method: "POST", body: meterName })).status).toBe(200);
+    const part = ({ productKey, deviceName }: TestDevice, Temperature: number) => ({
+      identity: { productKey, deviceName },
+      properties: { Temperature },
+    });
+    const topics = { to: hub.topic("packPost"), from: hub.topic("packPostReply") };
+    const say = async (params: JsonObject) => JSON.parse((await request(hub, topics, report(params))).stdout) as { readonly code: number };
+    expect(await say({ properties: { Temperature: 11 }, subDevices: [part(meter, 22)] })).toMatchObject({ code: 200 });
+    await until("the meter's shadow", async () => (await shadowOf(meter)).reported["Temperature"] === 22);
+    await until("the hub's shadow", async () => (await shadowOf(hub)).reported["Temperature"] === 11);
+    expect(await say({ properties: { Temperature: 12 }, subDevices: [part(meter, 999), part(stranger, 1)] })).toMatchObject({
+      code: 460,
+      data: { issues: [{ pointer: "/params/subDevices/0/properties/Temperature" }, { pointer: "/params/subDevices/1/identity" }] },
+    });
+    await until("what fitted", async () => (await shadowOf(hub)).reported["Temperature"] === 12);
+    expect((await shadowOf(meter)).reported["Temperature"]).toBe(22);
+    expect((await platform.api(`${collection}/${meter.productKey}/${meter.deviceName}`, { method: "DELETE" })).status).toBe(204);
+    await until("the meter's leave", async () => (await say({ subDevices: [part(meter, 23)] })).code === 460);
+    expect(await say({ subDevices: [part(meter, 24)] })).toMatchObject({
+      code: 460,
+      data: { issues: [{ pointer: "/params/subDevices/0/identity" }] },
+    });
   });
 
   test("a batch is in history and shadow, a history only in the history", async () => {

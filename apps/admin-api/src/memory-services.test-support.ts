@@ -218,6 +218,20 @@ function createCredentials({
     authenticateCertificate: async () => refuse(),
     authenticateSecret: async () => refuse(),
     checkCredential: async () => refuse(),
+    async addSubDevice(_, { subDevice }) {
+      if (subDevice.deviceName === "taken-1") throw new PlatformError("alreadyExists", "is a sub-device of another gateway");
+      return { ...subDevice, deviceId: "d2", addedAtMs: t0 };
+    },
+    proveSubDevices: async () => refuse(),
+    async removeSubDevice(_, request) {
+      calls.push(request);
+      return {};
+    },
+    listSubDevices: async (_, { productKey }) => ({
+      subDevices: [{ productKey, deviceName: "meter-1", deviceId: "d2", addedAtMs: t0 }],
+      nextPageToken: "n",
+    }),
+    findSubDevices: async () => refuse(),
     findTags: async () => refuse(),
     listProductOptions: async () => refuse(),
     listChanges: async () => refuse(),
@@ -284,6 +298,7 @@ function createRrpc({ calls }: Memory): Services["rrpc"] {
         messageId: "42",
         payload: request.payload ?? Buffer.from("{}"),
         ...(request.service === undefined ? {} : { output: { ok: 1 } }),
+        ...(request.service === "odd" ? { checkFailedData: [{ pointer: "/data/ok", message: "must be boolean", got: "1" }] } : {}),
       };
     },
     answer: async () => refuse(),

@@ -15,6 +15,7 @@ import { describeRotation } from "./conformance/rotation.ts";
 import { describeServerNames } from "./conformance/server-names.ts";
 import { describeSessions } from "./conformance/sessions.ts";
 import { describeTags } from "./conformance/tags.ts";
+import { describeTopology } from "./conformance/topology.ts";
 import type { Harness } from "./harness.test-support.ts";
 
 /** What everything that calls itself a DeviceApi must do. `open` gives it with a store of its own. */
@@ -31,6 +32,7 @@ export function describeDeviceApi(title: string, open: () => Promise<Harness>): 
     describeProducts(given);
     describeDevices(given);
     describeTags(given);
+    describeTopology(given);
     describeCertificates(given);
     describeCertificateLife(given);
     describeAuthorities(given);

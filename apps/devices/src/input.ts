@@ -149,7 +149,7 @@ export function parsePage(page: PageRequest): Cut {
   const limit = size + 1;
   if (page.pageToken === undefined || page.pageToken === "") return { after: undefined, limit };
   const after = typeof page.pageToken === "string" ? Buffer.from(page.pageToken, "base64url").toString("latin1") : "";
-  if (!/^[\x21-\x7e]{1,64}$/.test(after)) throw invalidField("/pageToken", "is not a token this list has given");
+  if (!/^[\x21-\x7e]{1,128}$/.test(after)) throw invalidField("/pageToken", "is not a token this list has given");
   return { after, limit };
 }
 

@@ -9,6 +9,7 @@ import type {
   DeviceChange,
   DevicePublicKey,
   DeviceRef,
+  KnownSubDevice,
   LifecycleBody,
   Product,
   ProductOptions,
@@ -16,6 +17,7 @@ import type {
   ProvisioningTemplate,
   Registration,
   RevocationListMode,
+  SubDevice,
   ThingModelApi,
   ThingModelPin,
   ValidationMode,
@@ -90,6 +92,26 @@ export interface DeviceStore {
 }
 
 export type DeviceStatus = "enabled" | "disabled";
+
+/** What is in the way of one device speaking through another. */
+export type TopologyFault = "gone" | "self" | "hasSubDevices" | "isSubDevice" | "taken" | "limit";
+
+/** Which devices speak through which. Every change is committed with its row in the change feed. */
+export interface TopologyStore {
+  /** All of them or, with the first that cannot be, none. Those that are the gateway's already stay as they are. */
+  add(gateway: Device, subDevices: readonly Device[], by: { readonly atMs: number; readonly max: number }): Promise<Added>;
+  /** Nothing for what is none of the gateway's. */
+  remove(gateway: Device, subDevice: Device): Promise<void>;
+  /** By product key and device name, those after `after` (`{productKey}/{deviceName}`). */
+  list(gatewayId: string, cut: Cut): Promise<readonly SubDevice[]>;
+  /** Of these, the gateway's. */
+  find(gatewayId: string, devices: readonly DeviceAddress[]): Promise<readonly KnownSubDevice[]>;
+}
+
+export type Added =
+  | { readonly added: readonly SubDevice[] }
+  /** `at`: the place among those given. */
+  | { readonly fault: TopologyFault; readonly at: number };
 
 /** An authority for device certificates: a tenant's own, or one that it registered. The private keys are sealed. */
 export interface AuthorityRecord {
@@ -425,6 +447,7 @@ export interface DeviceStores {
   readonly credentials: CredentialStore;
   readonly secrets: SecretStore;
   readonly publicKeys: PublicKeyStore;
+  readonly topology: TopologyStore;
   readonly failures: FailureStore;
   readonly changes: ChangeStore;
   readonly events: DeviceEventStore;

@@ -78,7 +78,8 @@ export function createSecretAuthentication(deps: AuthenticationDeps, conclude: C
   };
 }
 
-function addressOf({ productKey, deviceName }: DeviceAddress): DeviceAddress | undefined {
+/** Undefined for names that no device can have. */
+export function addressOf({ productKey, deviceName }: DeviceAddress): DeviceAddress | undefined {
   if (typeof productKey !== "string" || typeof deviceName !== "string") return undefined;
   return productKeyPattern.test(productKey) && deviceNamePattern.test(deviceName) ? { productKey, deviceName } : undefined;
 }
@@ -87,7 +88,8 @@ function contentsOf({ content, otherContents = [] }: SecretProof): readonly stri
   return [content, ...otherContents];
 }
 
-function isProof(proof: SecretProof): boolean {
+/** Whether it can be one: nothing is looked up for it otherwise. */
+export function isProof(proof: SecretProof): boolean {
   const contents = contentsOf(proof);
   const areContents = contents.every((content) => typeof content === "string" && content.length <= contentCharactersMax);
   return areContents && contents.length <= contentsMax && digestOf(proof.signMethod) !== undefined && isHexSignature(proof.signature);
@@ -103,7 +105,12 @@ export function judgeSecretRow(credential: SecretCredential): Refused | undefine
   return credential.deviceStatus === "enabled" ? undefined : { refused: "disabled" };
 }
 
-function judgeSecret(credential: SecretCredential, proof: SecretProof, { sealer, clock }: AuthenticationDeps): Verdict {
+/** Whether the proof was made with the secret of the credential's device. */
+export function judgeSecret(
+  credential: SecretCredential,
+  proof: SecretProof,
+  { sealer, clock }: Pick<AuthenticationDeps, "sealer" | "clock">,
+): Verdict {
   const refused = judgeSecretRow(credential);
   if (refused !== undefined) return refused;
   const { device, secret, legacySignatures } = credential;

@@ -17,6 +17,7 @@ import { createRevocationListOperations } from "./revocation-lists.ts";
 import { createRevocationStatusOperations } from "./revocation-status.ts";
 import { createSecretOperations } from "./secrets.ts";
 import { assertTenantHost } from "./server-name.ts";
+import { createTopologyOperations } from "./topology.ts";
 
 export interface DeviceServiceDeps {
   readonly stores: DeviceStores;
@@ -37,7 +38,7 @@ export interface DeviceServiceDeps {
 /** Products, devices and their credentials: who exists and how it proves it. Throws invalidArgument for a key of the wrong size, StartError for a tenantHost that is none. */
 export function createDeviceService(deps: DeviceServiceDeps): DeviceApi {
   const { stores, models, failures, clock, log, metrics } = deps;
-  const { products, devices, certificates, authorities, lists, credentials, secrets, publicKeys } = stores;
+  const { products, devices, certificates, authorities, lists, credentials, secrets, publicKeys, topology } = stores;
   const { tenantHost } = deps;
   assertTenantHost(tenantHost);
   const sealer = createSealer([deps.keyEncryptionKey]);
@@ -56,6 +57,7 @@ export function createDeviceService(deps: DeviceServiceDeps): DeviceApi {
     ...createSecretOperations({ products, devices, secrets, sealer, clock }),
     ...createPublicKeyOperations({ devices, publicKeys, clock }),
     ...createAuthenticationOperations({ credentials, secrets, welcome, tenantHost, sealer, failures, clock, log, metrics }),
+    ...createTopologyOperations({ devices, topology, credentials, sealer, clock }),
     ...createFailureOperations({ devices, store: stores.failures, book: failures, clock }),
     ...createChangeFeed({ changes: stores.changes, clock: monotonicClock }),
   };

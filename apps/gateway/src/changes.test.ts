@@ -40,7 +40,7 @@ function setUp() {
     directory: { forProduct: () => Promise.reject(new Error("not asked for")), forget: () => undefined },
     log: silentLog,
   });
-  const changes = createChanges({ devices, registry, models, log: silentLog });
+  const changes = createChanges({ devices, registry, models, topology: { forget: () => undefined }, log: silentLog });
   const ended: string[] = [];
   const connect = (name: string): void => {
     const identity = { device: deviceNamed(name), credentialId: name };

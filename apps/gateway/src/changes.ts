@@ -3,11 +3,13 @@ import { type DeviceApi, type DeviceChange, PlatformError, serviceCaller } from 
 import { type Log, pause, type Running, startLoop } from "@mooring/kit";
 import type { Models } from "./route/models.ts";
 import type { Outlet, Registry } from "./route/registry.ts";
+import type { Topology } from "./route/topology.ts";
 
 export interface ChangesDeps {
   readonly devices: Pick<DeviceApi, "listChanges" | "checkCredential">;
   readonly registry: Registry;
   readonly models: Models;
+  readonly topology: Pick<Topology, "forget">;
   readonly log: Log;
   /** How long the feed is asked to wait for a change; 1,000 unless said otherwise. */
   readonly waitMs?: number;
@@ -61,6 +63,7 @@ export function createChanges(deps: ChangesDeps) {
   const recheckAll = (): void => {
     generation++;
     deps.models.invalidate();
+    deps.topology.forget();
     recheck(registry.all());
   };
   const apply = (changes: readonly DeviceChange[]): void => {
@@ -68,6 +71,7 @@ export function createChanges(deps: ChangesDeps) {
     generation++;
     const products = new Set<string>();
     for (const { productKey, deviceId } of changes) {
+      if (deviceId !== undefined) deps.topology.forget({ deviceId });
       if (deviceId !== undefined) recheck(registry.ofDevice(deviceId));
       else products.add(productKey);
     }

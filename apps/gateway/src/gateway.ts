@@ -24,6 +24,7 @@ import { createGatewayApi } from "./route/downlink.ts";
 import { Models } from "./route/models.ts";
 import { Refusals } from "./route/refusals.ts";
 import { Registry } from "./route/registry.ts";
+import { Topology } from "./route/topology.ts";
 import { Uplink } from "./route/uplink.ts";
 import { UplinkStream } from "./uplink-stream.ts";
 
@@ -70,8 +71,9 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
   deps.metrics.gauge("mooring_gateway_records_pending", "Records the log has not acknowledged yet.", () => stream.pending);
   const applied = new Applied({ shadow: deps.shadow, log });
   const refusals = new Refusals({ events: deps.events, clock, counters, log });
+  const topology = new Topology(devices);
   const uplink = new Uplink({
-    ...{ models, stream, applied, refusals, clock, counters, log },
+    ...{ models, topology, stream, applied, refusals, clock, counters, log },
     shadow: deps.shadow,
     devices,
     answerCall: deps.answerCall,
@@ -87,7 +89,7 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
   const { spaces } = broker;
   const { connectionsPerDeviceMax } = limits;
   const attendance = createAttendance({ nodeId, presence, gatewayNode, registry, stream, clock, counters, log, connectionsPerDeviceMax });
-  const changes = createChanges({ devices, registry, models, log });
+  const changes = createChanges({ devices, registry, models, topology, log });
   const operatorKeys = createOperatorKeys({ access: deps.access, log });
   const admission = new Admission(limits, rare);
   const guard = createGuard({ devices, clock, log, failuresPerAddressMax: limits.authFailuresPerAddressMax });

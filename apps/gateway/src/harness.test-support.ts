@@ -9,6 +9,7 @@ import {
   asProductKey,
   asTenantId,
   type Caller,
+  type DeviceAddress,
   type DeviceChange,
   type DeviceIdentity,
   type DeviceRef,
@@ -21,6 +22,7 @@ import {
   type Refusal,
   type RegistrationProof,
   type ScramVerifier,
+  type SecretProof,
   serviceCaller,
   type TokenProof,
 } from "@mooring/contracts";
@@ -144,6 +146,53 @@ export class TestDevices {
     const [owner] = [...this.secrets.keys()].filter((name) => deviceNamed(name).deviceId === deviceId);
     if (credentialId === "secret:1" && owner !== undefined) return { device: deviceNamed(owner), credentialId };
     return this.#held(credentialId);
+  }
+
+  /** Sub-devices by the id of their gateway; disabled are those named so. */
+  readonly subDevices = new Map<string, DeviceRef[]>();
+  /** What `findSubDevices` waits for. */
+  gate: Promise<void> = Promise.resolve();
+  /** How often it was asked. */
+  found = 0;
+
+  async findSubDevices(
+    _caller: Caller,
+    { gatewayId, devices }: { readonly gatewayId: string; readonly devices: readonly DeviceAddress[] },
+  ) {
+    this.found++;
+    const own = this.subDevices.get(gatewayId) ?? [];
+    await this.gate;
+    this.#up();
+    const asked = own.filter(({ deviceName }) => devices.some((device) => device.deviceName === deviceName));
+    return { subDevices: asked.map((device) => ({ device, status: device.deviceName.startsWith("off") ? "disabled" : "enabled" })) };
+  }
+
+  /** What gateways proved, in order. */
+  readonly proofs: SecretProof[] = [];
+
+  async proveSubDevices(caller: Caller, { proofs }: { readonly proofs: readonly SecretProof[] }) {
+    for (const [at, proof] of proofs.entries()) {
+      const isProved = await this.authenticateSecret(caller, proof).catch(() => undefined);
+      if (isProved === undefined) throw new PlatformError("unauthenticated", `/proofs/${at}: the sub-device could not be authenticated`);
+    }
+    this.proofs.push(...proofs);
+    const gatewayId = caller.device?.deviceId ?? "";
+    const added = proofs.map(({ deviceName }) => deviceNamed(deviceName));
+    this.subDevices.set(gatewayId, [...(this.subDevices.get(gatewayId) ?? []), ...added]);
+    return { subDevices: added.map((device) => ({ ...device, addedAtMs: 0 })) };
+  }
+
+  async removeSubDevice(caller: Caller, { subDevice }: { readonly subDevice: DeviceAddress }) {
+    const gatewayId = caller.device?.deviceId ?? "";
+    const left = (this.subDevices.get(gatewayId) ?? []).filter(({ deviceName }) => deviceName !== subDevice.deviceName);
+    this.subDevices.set(gatewayId, left);
+    return {};
+  }
+
+  async listSubDevices(caller: Caller, { pageToken }: { readonly pageToken?: string }) {
+    const all = (this.subDevices.get(caller.device?.deviceId ?? "") ?? []).map((device) => ({ ...device, addedAtMs: 0 }));
+    const at = Number(pageToken ?? 0);
+    return { subDevices: all.slice(at, at + 1), ...(at + 1 < all.length ? { nextPageToken: String(at + 1) } : {}) };
   }
 
   async getProduct() {

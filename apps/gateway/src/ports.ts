@@ -25,6 +25,10 @@ export interface GatewayDeps {
     | "listAuthorities"
     | "listChanges"
     | "renewCertificate"
+    | "proveSubDevices"
+    | "removeSubDevice"
+    | "listSubDevices"
+    | "findSubDevices"
   >;
   readonly thingModels: Pick<ThingModelApi, "get" | "listChanges">;
   readonly shadow: Pick<ShadowApi, "get" | "update" | "delete" | "listNames" | "deviceReady" | "waitApplied">;

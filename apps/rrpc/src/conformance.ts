@@ -10,6 +10,7 @@ import {
   type Downlink,
   deviceCaller,
   type RrpcApi,
+  type ValidationMode,
 } from "@mooring/contracts";
 import { describe, expect, test } from "vitest";
 
@@ -24,9 +25,9 @@ const tenantId = asTenantId(randomUUID());
 const backend: Caller = { tenantId, principal: "key:b", role: "backend" };
 const hello = Buffer.from("hello");
 
-export function describeRrpcApi(name: string, create: () => Promise<RrpcWorld>): void {
-  const setUp = async () => {
-    const world = await create();
+export function describeRrpcApi(name: string, create: (validation: ValidationMode) => Promise<RrpcWorld>): void {
+  const setUp = async (validation: ValidationMode = "enforce") => {
+    const world = await create(validation);
     const deviceName = `dev-${randomUUID().slice(0, 8)}`;
     const device: DeviceRef = {
       tenantId,
@@ -152,6 +153,41 @@ export function describeRrpcApi(name: string, create: () => Promise<RrpcWorld>):
       expect(seen).toHaveLength(1);
       const lying = api.call(backend, { ...address, service: "Reboot", input: { delaySeconds: 1_000 } });
       await expect(lying).rejects.toMatchObject({ code: "failedPrecondition", details: { issues: [{ pointer: "/data/accepted" }] } });
+    });
+
+    test("a product that flags lets what does not fit through both ways and says what it is; a retry is told the same", async () => {
+      const { api, address, answering } = await setUp("flag");
+      const seen = answering(() => JSON.stringify({ id: "1", code: 200, data: { accepted: "perhaps" } }));
+      const request = { ...address, service: "Reboot", input: { delaySeconds: -1 }, idempotencyKey: randomUUID() };
+      const result = await api.call(backend, request);
+      expect(JSON.parse(seen[0] ?? "")).toMatchObject({ params: { delaySeconds: -1 } });
+      expect(result).toMatchObject({
+        output: { accepted: "perhaps" },
+        checkFailedData: [
+          { pointer: "/input/delaySeconds", message: expect.stringContaining("0") as string, got: "number -1" },
+          { pointer: "/data/accepted", message: expect.any(String) as string },
+        ],
+      });
+      const { messageId, output, checkFailedData } = result;
+      expect(await api.call(backend, request)).toMatchObject({ messageId, output, checkFailedData });
+      expect(seen).toHaveLength(1);
+    });
+
+    test("a product that flags says nothing of what fits, and marks a service that its model does not have", async () => {
+      const { api, address, answering } = await setUp("flag");
+      answering(() => JSON.stringify({ id: "1", code: 200, data: { accepted: true } }));
+      expect((await api.call(backend, { ...address, service: "Reboot", input: { delaySeconds: 5 } })).checkFailedData ?? []).toEqual([]);
+      const unknown = await api.call(backend, { ...address, service: "Nope", input: { any: 1 } });
+      expect(unknown.checkFailedData).toMatchObject([{ pointer: "/service" }]);
+      expect(unknown.output).toEqual({ accepted: true });
+    });
+
+    test("a product without validation passes everything on and marks nothing", async () => {
+      const { api, address, answering } = await setUp("off");
+      answering(() => JSON.stringify({ id: "1", code: 200, data: "anything" }));
+      const result = await api.call(backend, { ...address, service: "Nope", input: [1] });
+      expect(result.output).toBe("anything");
+      expect(result.checkFailedData ?? []).toEqual([]);
     });
 
     test("a device that refuses is a named failure with its code", async () => {

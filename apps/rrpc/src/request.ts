@@ -10,7 +10,6 @@ import {
   type JsonValue,
   PlatformError,
 } from "@mooring/contracts";
-import type { CompiledModel } from "@mooring/thing-model";
 
 /** Throws `invalidArgument` about the first field that is wrong; returns the time the call has. */
 export function checkRequest(request: CallRequest): number {
@@ -28,28 +27,19 @@ export function checkRequest(request: CallRequest): number {
   return timeoutMs;
 }
 
-/** The bytes for the device: the payload as it is, or the Alink request of a service call. Checks the input against the model. */
-export function encodeRequest(request: CallRequest, messageId: string, model: CompiledModel | undefined): Uint8Array {
+/** The bytes for the device: the payload as it is, or the Alink request of a service call. */
+export function encodeRequest(request: CallRequest, messageId: string): Uint8Array {
   if (request.payload !== undefined) return request.payload;
-  const service = request.service ?? "";
-  const input = request.input ?? {};
-  if (model !== undefined && !model.services.some(({ name }) => name === service)) {
-    throw invalidField("/service", `the thing model has no service ${JSON.stringify(service)}`);
-  }
-  const issues = model?.validateServiceInput(service, input) ?? [];
-  if (issues.length > 0) {
-    const named = issues.map((issue) => ({ ...issue, pointer: `/input${issue.pointer}` }));
-    throw new PlatformError("invalidArgument", issues[0]?.message ?? "the input does not fit the thing model", { issues: named });
-  }
   // Alink ids are decimal numbers below 2^32 of their own; the message id is in the topic.
   const id = String(BigInt(messageId) & 0xffff_ffffn);
+  const { service = "", input = {} } = request;
   const bytes = Buffer.from(JSON.stringify({ id, version: "1.0", params: input, method: `thing.service.${service}` }));
   assertSize(bytes);
   return bytes;
 }
 
-/** The `data` of a device's answer to a service call. Throws `failedPrecondition` when the device refused or its answer does not fit the model. */
-export function decodeOutput(service: string, payload: Uint8Array, model: CompiledModel | undefined): JsonValue {
+/** The `data` of a device's answer to a service call. Throws `failedPrecondition` when the device refused. */
+export function decodeOutput(payload: Uint8Array): JsonValue {
   const answer = parseAnswer(payload);
   if (!isJsonObject(answer)) throw new PlatformError("failedPrecondition", "the device's answer is not a JSON object with code and data");
   if (answer["code"] !== 200) {
@@ -59,15 +49,7 @@ export function decodeOutput(service: string, payload: Uint8Array, model: Compil
       `the device refused the call with code ${JSON.stringify(answer["code"] ?? null)}${message}`,
     );
   }
-  const output = answer["data"] ?? {};
-  const issues = model?.validateServiceOutput(service, output) ?? [];
-  if (issues.length > 0) {
-    const named = issues.map((issue) => ({ ...issue, pointer: `/data${issue.pointer}` }));
-    throw new PlatformError("failedPrecondition", `the device's answer does not fit the thing model: ${issues[0]?.message}`, {
-      issues: named,
-    });
-  }
-  return output;
+  return answer["data"] ?? {};
 }
 
 function parseAnswer(payload: Uint8Array): JsonValue | undefined {

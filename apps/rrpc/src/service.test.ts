@@ -32,7 +32,7 @@ const thermostat = readFileSync(new URL("../../../examples/thermostat.sdf.json",
 const calls = createPostgresCallStore(database.prisma);
 
 /** The service on a real database; who exists, is connected and answers is said by the test. */
-async function createWorld(clock: Clock = systemClock): Promise<RrpcWorld> {
+async function createWorld(clock: Clock = systemClock, validation = "enforce"): Promise<RrpcWorld> {
   const devices = new Map<string, DeviceRef>();
   const connected = new Map<string, ((downlink: Downlink) => void) | "deaf">();
   const gateway: Pick<GatewayApi, "deliver"> = {
@@ -43,7 +43,7 @@ async function createWorld(clock: Clock = systemClock): Promise<RrpcWorld> {
       return { delivered: 1 };
     },
   };
-  const product = { productKey: "thermo1", validation: "enforce", thingModel: { name: "t", version: "1.0.0" } } as Product;
+  const product = { productKey: "thermo1", validation, thingModel: { name: "t", version: "1.0.0" } } as Product;
   const model = { name: "t", version: "1.0.0", contentHash: "", publishedAtMs: 0, state: "published" };
   return {
     api: createRrpcService({
@@ -69,9 +69,9 @@ async function createWorld(clock: Clock = systemClock): Promise<RrpcWorld> {
   };
 }
 
-describeRrpcApi("the service", () => createWorld());
-describeRrpcApi("its client over gRPC", async () => {
-  const world = await createWorld();
+describeRrpcApi("the service", (validation) => createWorld(systemClock, validation));
+describeRrpcApi("its client over gRPC", async (validation) => {
+  const world = await createWorld(systemClock, validation);
   const wire = await overWire("rrpc", world.api);
   stops.push(wire.stop);
   return { ...world, api: wire.api };

@@ -5,13 +5,15 @@ import {
   type CallResult,
   type Device,
   type ErrorCode,
+  type FieldIssue,
   PlatformError,
   type RrpcApi,
   serviceCaller,
   toPlatformError,
 } from "@mooring/contracts";
 import { type Clock, pause } from "@mooring/kit";
-import type { CompiledModel, ModelDirectory } from "@mooring/thing-model";
+import type { ModelDirectory } from "@mooring/thing-model";
+import { createJudgement, type Judgement } from "./judgement.ts";
 import { PendingCalls } from "./pending.ts";
 import type { CallStore, DeviceDirectory, Gateways, NewCall, Outcome, StoredCall } from "./ports.ts";
 import { checkRequest, decodeOutput, encodeRequest, hashRequest } from "./request.ts";
@@ -43,7 +45,10 @@ interface Started {
   readonly deadlineMs: number;
   /** The same moment of this process's own time, which nobody can set. */
   readonly endsAtMs: number;
-  readonly model: CompiledModel | undefined;
+  /** Absent for a call of bytes. */
+  readonly judgement: Judgement | undefined;
+  /** Of the input, where the product flags. */
+  readonly flagged: readonly FieldIssue[];
   readonly bytes: Uint8Array;
 }
 
@@ -55,10 +60,13 @@ export function createRrpcService(deps: RrpcDeps): RrpcService {
     const endsAtMs = performance.now() + timeoutMs;
     const device = await deps.devices.getDevice(caller, { productKey: request.productKey, deviceName: request.deviceName });
     if (device.status !== "enabled") throw new PlatformError("failedPrecondition", "the device is disabled");
-    const { model } = request.service === undefined ? { model: undefined } : await modelOf(deps, caller, request);
+    const { service, input = {} } = request;
+    const judgement =
+      service === undefined ? undefined : createJudgement(service, await deps.models.forProduct(caller, request.productKey));
+    const flagged = judgement?.input(input) ?? [];
     const messageId = deps.nextMessageId();
-    const bytes = encodeRequest(request, messageId, model);
-    const started = { device, request, messageId, timeoutMs, deadlineMs, endsAtMs, model, bytes };
+    const bytes = encodeRequest(request, messageId);
+    const started = { device, request, messageId, timeoutMs, deadlineMs, endsAtMs, judgement, flagged, bytes };
     if (request.idempotencyKey === undefined) return toResult(started, messageId, await deliver(deps, pending, started));
     return callOnce(deps, pending, started, request.idempotencyKey);
   }
@@ -96,12 +104,6 @@ async function endBy<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   }
 }
 
-/** The model decides what a service takes unless the product does not want to know. */
-async function modelOf(deps: RrpcDeps, caller: Caller, request: CallRequest): Promise<{ readonly model: CompiledModel | undefined }> {
-  const { model, validation } = await deps.models.forProduct(caller, request.productKey);
-  return { model: validation === "enforce" ? model : undefined };
-}
-
 /** Sends the call to every connection that listens; the first answer counts. */
 async function deliver(deps: RrpcDeps, pending: PendingCalls, call: Started): Promise<Uint8Array> {
   const { deviceId } = call.device;
@@ -123,9 +125,11 @@ async function deliver(deps: RrpcDeps, pending: PendingCalls, call: Started): Pr
   return Promise.race([waiting.answer, nobody]);
 }
 
-function toResult(call: Started, messageId: string, payload: Uint8Array): CallResult {
-  const { service } = call.request;
-  return service === undefined ? { messageId, payload } : { messageId, payload, output: decodeOutput(service, payload, call.model) };
+function toResult({ judgement, flagged }: Started, messageId: string, payload: Uint8Array): CallResult {
+  if (judgement === undefined) return { messageId, payload };
+  const output = decodeOutput(payload);
+  const checkFailedData = [...flagged, ...judgement.output(output)];
+  return { messageId, payload, output, ...(checkFailedData.length === 0 ? {} : { checkFailedData }) };
 }
 
 /** With an idempotency key: the first one calls, everyone else with the key gets its outcome. */

@@ -9,6 +9,18 @@ import { makeDocument } from "./sample.test-support.ts";
 
 const roles: readonly Role[] = ["owner", "operator", "backend", "viewer", "device", "service"];
 
+const numbered = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [index.toString(36), 0]));
+
+const hostileModels: readonly (readonly [title: string, document: string])[] = [
+  ["nested 200,000 deep", '{"a":'.repeat(200_000)],
+  ["of an array nested 200,000 deep", "[".repeat(200_000)],
+  ["of 100,000 keys", JSON.stringify({ sdfProperty: numbered(100_000) })],
+  ["with __proto__", '{"sdfProperty":{"__proto__":{"polluted":true}}}'],
+  ["with constructor.prototype", '{"sdfObject":{"constructor":{"prototype":{"polluted":true}}}}'],
+  ["of 1e400", '{"sdfProperty":{"P":{"type":"number","maximum":1e400}}}'],
+  ["of repeated repetitions", JSON.stringify({ sdfProperty: { P: { type: "string", pattern: "((a{999}){999}){999}" } } })],
+];
+
 /** What everything that calls itself a ThingModelApi must do. `open` gives it with a store of its own. */
 export function describeThingModelApi(title: string, open: () => Promise<Harness>): void {
   describe(title, () => {
@@ -68,6 +80,33 @@ export function describeThingModelApi(title: string, open: () => Promise<Harness
 
     test.each(["", "{", "[]", '{"a":1,"a":2}', '{"__proto__":{}}', `"${"\\ud800"}"`])("%j is no model", async (document) => {
       expect(await errorOf(api.publish(makeCaller(), { name, version, document }))).toMatchObject({ code: "invalidArgument" });
+    });
+
+    test.each(hostileModels)("a model %s is refused by name within 100 ms of CPU", async (_title, document) => {
+      const owner = makeCaller();
+      expect(await errorOf(api.publish(owner, { name, version, document }))).toMatchObject({ code: "invalidArgument" });
+      const times: number[] = [];
+      for (let round = 0; round < 5; round++) {
+        const before = process.cpuUsage();
+        await errorOf(api.publish(owner, { name, version, document }));
+        const { user, system } = process.cpuUsage(before);
+        times.push((user + system) / 1_000);
+      }
+      // What else this process does only ever adds; over the wire both ends are this process.
+      expect(Math.min(...times)).toBeLessThan(100);
+      expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+    });
+
+    test("a pattern that backtracks elsewhere is answered in time for a long text", async () => {
+      const owner = makeCaller();
+      const document = JSON.stringify({ sdfProperty: { P: { type: "string", pattern: "^(a+)+$" } } });
+      await api.publish(owner, { name, version, document });
+      const payload = { P: `${"a".repeat(100_000)}!` };
+      const validate = () => api.validate(owner, { name, version, kind: "properties", payload });
+      expect((await validate()).errors).toMatchObject([{ pointer: "/P" }]);
+      const before = process.cpuUsage();
+      await validate();
+      expect(process.cpuUsage(before).user / 1_000).toBeLessThan(500);
     });
 
     test.each(["1", "1.0", "v1.0.0", "01.0.0", "1.0.0-", "1.0.0-01", "1.0.0 ", "latest", "", `1.0.0-${"a".repeat(64)}`])(

@@ -68,6 +68,21 @@ const cases: readonly [title: string, RecordKind, unknown, string, string][] = [
     "/a1b2c3d4e5f/meter-1/thing/event/BrokenInfo/post",
     `{"identifier":"BrokenInfo","name":"BrokenInfo","type":"info",${identity},"gmtCreate":1535729548205,"value":{"structKey":[1]},"time":1510799670074}`,
   ],
+  [
+    "an event whose data the model did not allow, member by member and as a whole",
+    "event",
+    {
+      name: "Broken",
+      value: { code: "x", level: 1 },
+      time: 7,
+      invalid: [
+        { pointer: "/code/0", message: "is no number" },
+        { pointer: "", message: "lacks a member" },
+      ],
+    },
+    "/a1b2c3d4e5f/meter-1/thing/event/Broken/post",
+    `{"identifier":"Broken","name":"Broken","type":"info",${identity},"gmtCreate":1535729548205,"value":{"code":"x","level":1},"time":7,"checkFailedData":{"Broken":{"value":{"code":"x","level":1},"message":"lacks a member"},"code":{"value":"x","message":"is no number"}}}`,
+  ],
   ...(
     [
       ["created", "create"],

@@ -93,19 +93,19 @@ function propertiesOf(record: LogRecord, body: PropertiesBody): JsonObject {
     gmtCreate: record.receivedAtMs,
     deviceType,
     requestId: record.messageId,
-    checkFailedData: checkFailedData(body),
+    checkFailedData: checkFailedData(body.invalid, body.properties),
     items: body.properties,
   };
 }
 
-/** Findings by the property they are about; a finding inside of a structure counts for the whole property. */
-function checkFailedData({ properties, invalid }: PropertiesBody): JsonObject {
+/** Findings by the member they are about; a finding inside of a structure counts for the whole of it. */
+function checkFailedData(invalid: JsonValue | undefined, members: Readonly<Record<string, JsonObject>>): JsonObject {
   const findings = Array.isArray(invalid) ? (invalid as readonly JsonValue[]).filter(isJsonObject) : [];
   return Object.fromEntries(
     findings.flatMap(({ pointer, message }) => {
       const name = /^\/([^/]+)/.exec(String(pointer))?.[1]?.replaceAll("~1", "/").replaceAll("~0", "~");
       if (name === undefined) return [];
-      return [[name, { ...properties[name], message: typeof message === "string" ? message : "" }]];
+      return [[name, { ...members[name], message: typeof message === "string" ? message : "" }]];
     }),
   );
 }
@@ -120,7 +120,17 @@ function eventOf(record: LogRecord, body: EventBody): JsonObject {
     gmtCreate: record.receivedAtMs,
     value: body.value,
     time: body.time,
+    // Members of the value; what is wrong with it as a whole stands under the event's own name.
+    ...(body.invalid === undefined ? {} : { checkFailedData: failedEventData(body) }),
   };
+}
+
+function failedEventData({ name, value, invalid }: EventBody): JsonObject {
+  const members = isJsonObject(value) ? Object.entries(value).map(([key, member]) => [key, { value: member }] as const) : [];
+  const findings = Array.isArray(invalid) ? (invalid as readonly JsonValue[]).filter(isJsonObject) : [];
+  const whole = findings.find(({ pointer }) => pointer === "");
+  const about = whole === undefined ? {} : { [name]: { value, message: whole["message"] ?? "" } };
+  return { ...about, ...checkFailedData(findings, Object.fromEntries(members)) };
 }
 
 function lifecycleOf(record: LogRecord, body: LifecycleBody): JsonObject {

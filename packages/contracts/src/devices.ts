@@ -2,6 +2,7 @@ import type { Caller } from "./caller.ts";
 import type { CertificateApi, CertificateProfile } from "./certificates.ts";
 import type { DeviceAddress, DeviceRef } from "./ids.ts";
 import type { PageRequest } from "./page.ts";
+import type { TopologyApi } from "./topology.ts";
 
 /** enforce: refuse with reasons; flag: store and mark; off: do not look. */
 export type ValidationMode = "enforce" | "flag" | "off";
@@ -112,7 +113,7 @@ export interface DeviceChange {
 }
 
 /** Products, devices and their credentials: who exists and how it proves it. */
-export interface DeviceApi extends CertificateApi {
+export interface DeviceApi extends CertificateApi, TopologyApi {
   /** Throws `alreadyExists` when the key is taken, whoever's it is: product keys are unique on the platform. */
   createProduct(caller: Caller, request: CreateProduct): Promise<Product>;
   getProduct(caller: Caller, request: { readonly productKey: string }): Promise<Product>;

@@ -17,3 +17,4 @@ export * from "./session-requests.ts";
 export * from "./shadow.ts";
 export * from "./thing-model.ts";
 export * from "./topics.ts";
+export * from "./topology.ts";

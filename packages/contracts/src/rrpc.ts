@@ -1,4 +1,5 @@
 import type { Caller } from "./caller.ts";
+import type { FieldIssue } from "./errors.ts";
 import type { DeviceAddress } from "./ids.ts";
 import type { JsonValue } from "./json.ts";
 
@@ -20,6 +21,8 @@ export interface CallResult {
   readonly payload: Uint8Array;
   /** The `data` of the answer, when a service was called. */
   readonly output?: JsonValue;
+  /** Of a product that flags: what of `/input` and of the answer's `/data` the thing model does not allow. Absent when all of it fits. */
+  readonly checkFailedData?: readonly FieldIssue[];
 }
 
 /** Calls to a device, wherever it is connected. */

@@ -12,8 +12,12 @@ export type UplinkTopicKind =
   | "propertyPost"
   | "batchPost"
   | "historyPost"
+  | "packPost"
   | "eventPost"
   | "propertySetReply"
+  | "topologyAdd"
+  | "topologyDelete"
+  | "topologyGet"
   | "desiredGet"
   | "desiredDelete"
   | "shadowGet"
@@ -29,8 +33,12 @@ export type DownlinkTopicKind =
   | "propertyPostReply"
   | "batchPostReply"
   | "historyPostReply"
+  | "packPostReply"
   | "eventPostReply"
   | "propertySet"
+  | "topologyAddReply"
+  | "topologyDeleteReply"
+  | "topologyGetReply"
   | "desiredGetReply"
   | "desiredDeleteReply"
   | "shadowGetAccepted"
@@ -78,10 +86,18 @@ const thingRows: readonly Row[] = [
   ["batchPostReply", "down", "thing/event/property/batch/post_reply", "the answer to such a report"],
   ["historyPost", "up", "thing/event/property/history/post", "reports values and events of the past, which leave the shadow as it is"],
   ["historyPostReply", "down", "thing/event/property/history/post_reply", "the answer to such a report"],
+  ["packPost", "up", "thing/event/property/pack/post", "reports values and events of a gateway and of its sub-devices"],
+  ["packPostReply", "down", "thing/event/property/pack/post_reply", "the answer to such a report"],
   ["eventPost", "up", "thing/event/*/post", "reports an event"],
   ["eventPostReply", "down", "thing/event/*/post_reply", "the answer to an event report"],
   ["propertySet", "down", "thing/service/property/set", "what is desired of its properties and not yet reported"],
   ["propertySetReply", "up", "thing/service/property/set_reply", "answers a property set"],
+  ["topologyAdd", "up", "thing/topo/add", "adds sub-devices, each with a proof that its secret is known"],
+  ["topologyAddReply", "down", "thing/topo/add_reply", "whether they were added"],
+  ["topologyDelete", "up", "thing/topo/delete", "removes sub-devices"],
+  ["topologyDeleteReply", "down", "thing/topo/delete_reply", "whether they were removed"],
+  ["topologyGet", "up", "thing/topo/get", "asks for its sub-devices"],
+  ["topologyGetReply", "down", "thing/topo/get_reply", "the sub-devices"],
   ["desiredGet", "up", "thing/property/desired/get", "asks for desired property values and their versions"],
   ["desiredGetReply", "down", "thing/property/desired/get_reply", "the desired property values"],
   ["desiredDelete", "up", "thing/property/desired/delete", "clears desired property values, of a given version or of any"],

@@ -3,11 +3,12 @@ import { isJsonObject, type JsonObject, PlatformError } from "@mooring/contracts
 import { type Affordance, listAffordances } from "./affordances.ts";
 import { canonicalJson } from "./canonical.ts";
 import { createChecker } from "./check.ts";
+import { leaveOutDangling } from "./dangling.ts";
 import { type Finding, Findings, hasErrors } from "./findings.ts";
 import { limits } from "./limits.ts";
 import type { CompiledModel, EventModel, ModelData, PropertyModel, ServiceModel } from "./model.ts";
-import { checkSyntax, parseSdf, type SdfDocument } from "./parse.ts";
-import { resolveSdf } from "./resolve.ts";
+import { checkSyntax, type ParsedSdf, parseSdf, type SdfDocument } from "./parse.ts";
+import { type ResolvedSdf, resolveSdf } from "./resolve.ts";
 import { type DataSchema, SchemaBuilder } from "./schema.ts";
 import { createValidators } from "./validate.ts";
 
@@ -27,13 +28,31 @@ export interface CheckedModel {
  * other documents whose definitions it may refer to by their global names; only what is referred to becomes part of the model.
  */
 export function checkModel(text: string, imports: readonly string[] = []): CheckedModel {
-  const { document, findings, changes } = parseSdf(text);
-  if (document === undefined || hasErrors(findings)) return { model: undefined, findings, changes, document };
+  const parsed = parseSdf(text);
+  const { findings } = parsed;
+  if (parsed.document === undefined || hasErrors(findings)) return { model: undefined, ...parsed };
   const all = new Findings();
   all.append(findings);
   const documents = parseImports(imports, all);
-  const model = documents === undefined ? undefined : compileInto(document, all, documents);
+  if (documents === undefined) return { model: undefined, ...parsed, findings: all.list() };
+  const { document, changes, resolved } = resolveAsOld(parsed, documents);
+  all.append(changes.slice(parsed.changes.length));
+  const model = compileInto(resolved, all);
   return { model, findings: all.list(), changes, document };
+}
+
+interface Resolved {
+  readonly document: SdfDocument;
+  readonly changes: readonly Finding[];
+  readonly resolved: ResolvedSdf;
+}
+
+/** What an old document refers to and nobody has is left out; in one of RFC 9880 it is an error. */
+function resolveAsOld({ document = {}, changes }: ParsedSdf, imports: readonly SdfDocument[]): Resolved {
+  const resolved = resolveSdf(document, imports);
+  const without = changes.length === 0 ? { document, changes: [] } : leaveOutDangling(document, resolved.findings);
+  if (without.changes.length === 0) return { document, changes, resolved };
+  return { document: without.document, changes: [...changes, ...without.changes], resolved: resolveSdf(without.document, imports) };
 }
 
 /** The imports' documents; undefined, with an error, when one of them is not sound or they are too many. */
@@ -61,7 +80,7 @@ function parseImports(imports: readonly string[], findings: Findings): readonly 
  */
 export function compileModel(document: SdfDocument): CompiledModel {
   const findings = new Findings();
-  const model = compileInto(document, findings);
+  const model = compileInto(resolveSdf(document), findings);
   if (model === undefined) throw modelError(findings.list());
   return model;
 }
@@ -78,8 +97,7 @@ const FORM_VERSION = 1;
 /** Deeper than any compiled form can be: each schema level adds two levels of JSON. */
 const FORM_DEPTH_MAX = 512;
 
-function compileInto(source: SdfDocument, findings: Findings, imports: readonly SdfDocument[] = []): CompiledModel | undefined {
-  const { document, findings: resolveFindings } = resolveSdf(source, imports);
+function compileInto({ document, findings: resolveFindings }: ResolvedSdf, findings: Findings): CompiledModel | undefined {
   findings.append(resolveFindings);
   if (findings.hasErrors) return undefined;
   // A reference can bring in anything; only now is it seen whether it fits where it was used. Warnings were given before.

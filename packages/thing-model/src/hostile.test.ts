@@ -140,6 +140,11 @@ const refused: readonly (readonly [title: string, text: string, message: RegExp]
     /too large|more findings/,
   ],
   [
+    "of old pointers that name nothing",
+    inObject({ sdfProperty: { p: { units: "m" }, ...numbered(2_900, (index) => ({ sdfRef: `#/sdfData/gone${index}` })) } }),
+    /names nothing/,
+  ],
+  [
     "of old pointers to be looked for in 60 groups each",
     (() => {
       let thing: object = { sdfProperty: numbered(2_900, () => ({ sdfRef: `#/sdfThing/gone/${"x/".repeat(30)}` })) };

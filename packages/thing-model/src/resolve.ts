@@ -35,6 +35,9 @@ export function resolveSdf(document: SdfDocument, imports: readonly SdfDocument[
   return { document: resolver.resolveDocument(), findings: findings.list() };
 }
 
+/** The finding about a reference that names nothing. */
+export const targetMissing = "The sdfRef names nothing in this document, nor in another of its namespace.";
+
 /** What the resolvers of one document and its imports have in common. */
 interface Shared {
   readonly findings: Findings;
@@ -140,10 +143,7 @@ class Resolver {
       const inherited = owner.#moveRequired(target, name.tokens, pointer, owner !== this);
       return this.#merge(inherited, own) as JsonObject;
     }
-    const reason =
-      owners.length === 0
-        ? "The reference leads into another namespace, whose documents are not at hand."
-        : "The sdfRef names nothing in this document, nor in another of its namespace.";
+    const reason = owners.length === 0 ? "The reference leads into another namespace, whose documents are not at hand." : targetMissing;
     this.#error(`${pointer}/sdfRef`, reason);
     return own;
   }

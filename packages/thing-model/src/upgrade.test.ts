@@ -116,6 +116,19 @@ describe("upgradeSdf", () => {
     expect(checkModel(JSON.stringify(property({ items: [{}, {}] })))).toMatchObject({ model: undefined });
   });
 
+  test("a reference within an old document that names nothing is left out with a warning; in a document of today it is an error", () => {
+    const p = { sdfRef: "#/sdfObject/O/sdfData/gone", description: "d" };
+    const old = checkModel(JSON.stringify(inObject({ sdfProperty: { p, q: { type: "number", units: "m" } } })));
+    expect(old.document).toEqual(inObject({ sdfProperty: { p: { description: "d" }, q: { type: "number", unit: "m" } } }));
+    expect(old.changes.at(-1)).toEqual({ severity: "warning", pointer: `${AT}/sdfRef`, message: expect.stringMatching(/left out/) });
+    expect(old.model?.validateProperties({ p: [1] })).toEqual([]);
+    expect(checkModel(JSON.stringify(old.document)).model?.contentHash).toBe(old.model?.contentHash);
+    expect(checkModel(JSON.stringify(inObject({ sdfProperty: { p } })))).toMatchObject({ model: undefined });
+    const elsewhere = { p: { sdfRef: "x:#/sdfData/gone" }, q: { type: "number", units: "m" } };
+    const foreign = { namespace: { x: "https://x.example/" }, ...inObject({ sdfProperty: elsewhere }) };
+    expect(checkModel(JSON.stringify(foreign))).toMatchObject({ model: undefined });
+  });
+
   test("an old model compiles to what the new one does, and both the changes and the new document come with it", () => {
     const before = property({ units: "m", type: "number", minimum: 0, exclusiveMinimum: true });
     const after = property({ unit: "m", type: "number", exclusiveMinimum: 0 });

@@ -19,6 +19,7 @@ import { selfRoutes } from "./self.ts";
 import { sessionRoutes } from "./sessions.ts";
 import { shadowRoutes } from "./shadow.ts";
 import { shadowHistoryRoutes } from "./shadow-history.ts";
+import { subDeviceRoutes } from "./sub-devices.ts";
 import { subscriptionRoutes } from "./subscriptions.ts";
 import { tenantRoutes } from "./tenant.ts";
 import { thingModelExportRoutes } from "./thing-model-export.ts";
@@ -36,6 +37,7 @@ export function registerRoutes(app: Routes, deps: RouteDeps): void {
   thingModelExportRoutes(app, deps);
   productRoutes(app, deps);
   deviceRoutes(app, deps);
+  subDeviceRoutes(app, deps);
   connectionRoutes(app, visible);
   sessionRoutes(app, deps);
   certificateRoutes(app, deps);

@@ -32,6 +32,11 @@ test("a service goes with its input, the time it may take and the idempotency ke
   expect(calls).toEqual([{ ...address, service: "reboot", input: { in: 5 }, timeoutMs: 100, idempotencyKey: "k-1" }]);
 });
 
+test("what the model does not allow and the product only flags stands beside the output", async () => {
+  const answer = (await send("POST", `${devicePath}/calls`, { service: "odd" })).json();
+  expect(answer).toMatchObject({ output: { ok: 1 }, checkFailedData: [{ pointer: "/data/ok", message: "must be boolean", got: "1" }] });
+});
+
 test("an answer nested without end is passed on as bytes only", async () => {
   const deep = Buffer.from("[".repeat(50_000) + "]".repeat(50_000)).toString("base64");
   expect((await send("POST", `${devicePath}/calls`, { payloadBase64: deep })).json()).toEqual({ messageId: "42", payloadBase64: deep });

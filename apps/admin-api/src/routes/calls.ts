@@ -24,6 +24,10 @@ const callBody = z
 const callAnswer = z.object({
   messageId: z.string(),
   output: z.unknown().optional().describe("What the service gave back."),
+  checkFailedData: z
+    .array(z.object({ pointer: z.string(), message: z.string(), expected: z.string().optional(), got: z.string().optional() }))
+    .optional()
+    .describe("Of a product that flags: what of /input and of the answer's /data the thing model does not allow."),
   payload: z.unknown().optional().describe("The device's answer, when it is JSON."),
   payloadBase64: z.string().describe("The device's answer as it came."),
 });
@@ -81,6 +85,7 @@ function toAnswer(result: CallResult): z.output<typeof callAnswer> {
   return {
     messageId: result.messageId,
     ...(result.output === undefined ? {} : { output: result.output }),
+    ...(result.checkFailedData === undefined ? {} : { checkFailedData: [...result.checkFailedData] }),
     ...parsedPayload(bytes),
     payloadBase64: bytes.toString("base64"),
   };

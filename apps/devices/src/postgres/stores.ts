@@ -11,6 +11,7 @@ import { createListStore } from "./list-store.ts";
 import { createProductStore } from "./product-store.ts";
 import { createPublicKeyStore } from "./public-key-store.ts";
 import { createSecretStore } from "./secret-store.ts";
+import { createTopologyStore } from "./topology-store.ts";
 
 export interface DeviceDatabases {
   /** For people and programs that manage devices, and the feed of changes. */
@@ -31,6 +32,7 @@ export function createPostgresDeviceStores({ control, authentication }: DeviceDa
     credentials: createCredentialStore(authentication),
     secrets: createSecretStore(control, changes),
     publicKeys: createPublicKeyStore(control, changes),
+    topology: createTopologyStore(control, changes),
     failures: createFailureStore(control),
     changes,
     events: createDeviceEventStore(control),

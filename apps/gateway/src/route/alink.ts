@@ -85,7 +85,7 @@ function refuse(id: string, wantsReply: boolean, issue: FieldIssue): ReportEnvel
 }
 
 /** The answer to a request that is to have data in it. */
-export function replyWith(id: string, method: string, data: JsonObject): string {
+export function replyWith(id: string, method: string, data: JsonValue): string {
   return JSON.stringify({ id, code: 200, data, message: "success", method, version: "1.0" });
 }
 

@@ -17,11 +17,11 @@ export interface Batch {
 }
 
 /** Values and events of one message; its payload is bounded as well. */
-const itemsMax = 1_000;
+export const itemsMax = 1_000;
 const issuesMax = 50;
 
 /** What one message adds up to while it is read. */
-class Reader {
+export class BatchReader {
   readonly records: BatchRecord[] = [];
   readonly issues: FieldIssue[] = [];
   readonly #rules: ReportRules;
@@ -38,8 +38,9 @@ class Reader {
     return this.issues.length < issuesMax && this.#items <= itemsMax;
   }
 
-  get result(): Batch {
-    if (this.#items === 0 && this.issues.length === 0) this.issue("/params", "/params must have at least one value or event");
+  /** `at` is the place of what was read, for when there is nothing in it. */
+  finish(at = "/params"): Batch {
+    if (this.#items === 0 && this.issues.length === 0) this.issue(at, `${at} must have at least one value or event`);
     return this.issues.length > 0 ? { records: [], issues: this.issues } : { records: this.records, issues: [] };
   }
 
@@ -77,7 +78,7 @@ class Reader {
 
 /** The n-th values of all properties make the n-th record, so that the last ones are what the shadow shows in the end. */
 export function readBatch(params: JsonObject, rules: ReportRules, receivedAtMs: number): Batch {
-  const reader = new Reader(rules, receivedAtMs);
+  const reader = new BatchReader(rules, receivedAtMs);
   const { properties = {}, events = {} } = params;
   const values = listsOf(properties, "/params/properties", reader);
   const longest = Math.max(0, ...values.map(([, list]) => list.length));
@@ -93,12 +94,12 @@ export function readBatch(params: JsonObject, rules: ReportRules, receivedAtMs: 
       reader.event(name, list[index], (rest) => `/params/events/${pointerToken(name)}/${index}${rest}`);
     }
   }
-  return reader.result;
+  return reader.finish();
 }
 
 /** Values of the past; they are not what the device is like now. */
 export function readHistory(params: JsonValue | undefined, rules: ReportRules, receivedAtMs: number, device: DeviceAddress): Batch {
-  const reader = new Reader(rules, receivedAtMs);
+  const reader = new BatchReader(rules, receivedAtMs);
   if (!Array.isArray(params)) reader.issue("/params", "/params must be an array");
   const parts: readonly JsonValue[] = Array.isArray(params) ? params : [];
   for (let part = 0; part < parts.length && reader.goesOn; part++) {
@@ -108,10 +109,10 @@ export function readHistory(params: JsonValue | undefined, rules: ReportRules, r
     else if (!isOwn(entry["identity"], device)) reader.issue(`${at}/identity`, `${at}/identity must be the device's own`);
     else readPart(entry, at, reader);
   }
-  return reader.result;
+  return reader.finish();
 }
 
-function readPart({ properties = [], events = [] }: JsonObject, at: string, reader: Reader): void {
+function readPart({ properties = [], events = [] }: JsonObject, at: string, reader: BatchReader): void {
   const rows = rowsOf(properties, `${at}/properties`, reader);
   for (let index = 0; index < rows.length && reader.goesOn; index++) {
     reader.properties(rows[index] ?? {}, true, (rest) => `${at}/properties/${index}${rest}`);
@@ -130,7 +131,7 @@ function isOwn(identity: JsonValue | undefined, { productKey, deviceName }: Devi
   );
 }
 
-function listsOf(value: JsonValue, pointer: string, reader: Reader): readonly (readonly [name: string, list: readonly JsonValue[]])[] {
+function listsOf(value: JsonValue, pointer: string, reader: BatchReader): readonly (readonly [name: string, list: readonly JsonValue[]])[] {
   if (!isJsonObject(value)) {
     reader.issue(pointer, `${pointer} must be an object of arrays`);
     return [];
@@ -145,7 +146,7 @@ function listsOf(value: JsonValue, pointer: string, reader: Reader): readonly (r
   return lists;
 }
 
-function rowsOf(value: JsonValue, pointer: string, reader: Reader): readonly JsonObject[] {
+function rowsOf(value: JsonValue, pointer: string, reader: BatchReader): readonly JsonObject[] {
   if (Array.isArray(value) && value.every((row: JsonValue) => isJsonObject(row))) return value as readonly JsonObject[];
   reader.issue(pointer, `${pointer} must be an array of objects`);
   return [];

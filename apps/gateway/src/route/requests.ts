@@ -6,15 +6,19 @@ import { desiredDeleteExchange, desiredGetExchange } from "./desired.ts";
 import { Lanes } from "./lanes.ts";
 import { renewalExchange } from "./renewal.ts";
 import { alibabaExchange, type Exchange, type Reply, type ShadowOfDevice, shadowExchange } from "./shadow/exchange.ts";
+import { topologyAddExchange, topologyDeleteExchange, topologyGetExchange } from "./topology-exchanges.ts";
 import type { UplinkMessage } from "./uplink-message.ts";
 
 export interface RequestsDeps {
   readonly shadow: ShadowOfDevice;
-  readonly devices: Pick<DeviceApi, "renewCertificate">;
+  readonly devices: DevicesForDevices;
   readonly clock: Clock;
   readonly counters: GatewayCounters;
   readonly report: Report;
 }
+
+/** What devices ask of the service that knows them. */
+export type DevicesForDevices = Pick<DeviceApi, "renewCertificate" | "proveSubDevices" | "removeSubDevice" | "listSubDevices">;
 
 /** Whatever was thrown, as an error that may be shown; what should not have been is logged. */
 export type Report = (thrown: unknown, device: DeviceRef) => PlatformError;
@@ -81,6 +85,12 @@ export class Requests {
         return alibabaExchange(message, shadow);
       case "certificateRenew":
         return renewalExchange(message, this.#deps.devices);
+      case "topologyAdd":
+        return topologyAddExchange(message, this.#deps.devices);
+      case "topologyDelete":
+        return topologyDeleteExchange(message, this.#deps.devices);
+      case "topologyGet":
+        return topologyGetExchange(message, this.#deps.devices);
       case "desiredGet":
         return desiredGetExchange(message, shadow);
       case "desiredDelete":

@@ -6,6 +6,7 @@ import {
   type DeviceRef,
   type DownlinkTopicKind,
   type ErrorCode,
+  type FieldIssue,
   formatTopic,
   type PlatformError,
   type TopicMeaning,
@@ -48,6 +49,13 @@ export interface UplinkRoute {
 
 const nothing = new Uint8Array(0);
 const noIds: readonly string[] = [];
+const noIssues: readonly FieldIssue[] = [];
+
+/** Why parts of a message were refused, for its reply. */
+export interface RefusedParts {
+  readonly text: string;
+  readonly issues: readonly FieldIssue[];
+}
 
 export class UplinkMessage implements AppendListener, AppliedWaiter, ModelWaiter {
   readonly source: UplinkSource;
@@ -70,6 +78,8 @@ export class UplinkMessage implements AppendListener, AppliedWaiter, ModelWaiter
   wantsReply: boolean;
   /** Of requests to the shadow: when they came. 0 otherwise. */
   receivedAtMs: number;
+  /** Of a pack: what of it was refused while the rest is stored; its end says so. */
+  refusedParts: RefusedParts | undefined;
   /** For who subscribes to its topic, once it is handled for good; null when nobody does. */
   copy: Message | null;
   #route: UplinkRoute | undefined;
@@ -87,6 +97,7 @@ export class UplinkMessage implements AppendListener, AppliedWaiter, ModelWaiter
     this.id = "";
     this.wantsReply = true;
     this.receivedAtMs = 0;
+    this.refusedParts = undefined;
     this.copy = null;
     this.#route = undefined;
   }
@@ -110,6 +121,8 @@ export class UplinkMessage implements AppendListener, AppliedWaiter, ModelWaiter
         return "thing.event.property.batch.post";
       case "historyPost":
         return "thing.event.property.history.post";
+      case "packPost":
+        return "thing.event.property.pack.post";
       default:
         return "thing.event.property.post";
     }
@@ -124,6 +137,8 @@ export class UplinkMessage implements AppendListener, AppliedWaiter, ModelWaiter
         return this.#topicOf("batchPostReply");
       case "historyPost":
         return this.#topicOf("historyPostReply");
+      case "packPost":
+        return this.#topicOf("packPostReply");
       case "eventPost":
         return this.#topicOf("eventPostReply");
       default:
@@ -164,10 +179,10 @@ export class UplinkMessage implements AppendListener, AppliedWaiter, ModelWaiter
   }
 
   /** Said again it would be refused again, so the device hears that it is the message. */
-  #onRefused(code: ErrorCode, text: string): void {
+  #onRefused(code: ErrorCode, text: string, issues: readonly FieldIssue[] = noIssues): void {
     const topic = this.replyTopic;
     if (topic !== "" && this.source.wantsReply(topic)) {
-      this.source.onReply(this.token, topic, refusalReply(this.id, this.method, { code, message: text, issues: [] }));
+      this.source.onReply(this.token, topic, refusalReply(this.id, this.method, { code, message: text, issues }));
     }
     this.settle(code, text);
   }
@@ -175,6 +190,7 @@ export class UplinkMessage implements AppendListener, AppliedWaiter, ModelWaiter
   // ---- the shadow
 
   onApplied(): void {
+    if (this.refusedParts !== undefined) return this.#onRefused("invalidArgument", this.refusedParts.text, this.refusedParts.issues);
     const topic = this.wantsReply ? this.replyTopic : "";
     if (topic !== "" && this.source.wantsReply(topic)) this.source.onReply(this.token, topic, successReply(this.id, this.method));
     this.settle(undefined, "");

@@ -6,7 +6,7 @@
 //
 // On the record path there is one object per message (uplink-message.ts) and neither promise nor closure.
 import { hash } from "node:crypto";
-import { type DeviceApi, type FieldIssue, isJsonObject, type JsonObject, type NewRecord, type RecordKind } from "@mooring/contracts";
+import { type FieldIssue, isJsonObject, type JsonObject, type NewRecord, type RecordKind } from "@mooring/contracts";
 import { type Clock, type Log, steadyClock } from "@mooring/kit";
 import type { GatewayCounters } from "../counters.ts";
 import { createMessageId, deriveMessageId } from "../message-id.ts";
@@ -17,18 +17,22 @@ import { BatchAppend } from "./batch-append.ts";
 import { type AnswerCall, CallAnswers } from "./call-answers.ts";
 import { payloadBytesMax } from "./json-payload.ts";
 import type { Models, ProductModel } from "./models.ts";
+import { Packs } from "./packs.ts";
 import type { Refusals } from "./refusals.ts";
 import { readEvent, readProperties } from "./reports.ts";
-import { type BatchRecord, readBatch, readHistory } from "./reports-batch.ts";
-import { createReport, Requests } from "./requests.ts";
+import { readBatch, readHistory } from "./reports-batch.ts";
+import type { Pack, PackRecord } from "./reports-pack.ts";
+import { createReport, type DevicesForDevices, Requests } from "./requests.ts";
 import type { ShadowOfDevice } from "./shadow/exchange.ts";
+import type { Topology } from "./topology.ts";
 import type { UplinkMessage, UplinkRoute } from "./uplink-message.ts";
 
 export interface UplinkDeps {
   readonly models: Models;
+  readonly topology: Pick<Topology, "known" | "find">;
   readonly stream: UplinkStream;
   readonly shadow: ShadowOfDevice;
-  readonly devices: Pick<DeviceApi, "renewCertificate">;
+  readonly devices: DevicesForDevices;
   readonly answerCall: AnswerCall;
   readonly applied: Applied;
   readonly refusals: Refusals;
@@ -43,6 +47,7 @@ export class Uplink implements UplinkRoute {
   readonly #deps: UplinkDeps;
   readonly #requests: Requests;
   readonly #answers: CallAnswers;
+  readonly #packs: Packs;
 
   constructor(deps: UplinkDeps) {
     this.refusals = deps.refusals;
@@ -51,6 +56,8 @@ export class Uplink implements UplinkRoute {
     const report = createReport(deps.log);
     this.#requests = new Requests({ shadow: deps.shadow, devices: deps.devices, clock: deps.clock, counters: deps.counters, report });
     this.#answers = new CallAnswers(deps.answerCall, report, deps.counters);
+    const { models, topology, clock, log } = deps;
+    this.#packs = new Packs({ models, topology, clock, log, take: (message, pack, now) => this.#take(message, pack, now) });
   }
 
   /**
@@ -79,6 +86,7 @@ export class Uplink implements UplinkRoute {
 
   /** The rest of `handle`, once the product's model is here. */
   route(message: UplinkMessage, product: ProductModel): void {
+    if (this.#packs.isWaiting(message.source.device.deviceId)) return this.#packs.hold(message, product);
     message.waitsForShadow = product.waitsForShadow;
     switch (message.meaning.kind) {
       case "propertyPost":
@@ -87,6 +95,8 @@ export class Uplink implements UplinkRoute {
       case "batchPost":
       case "historyPost":
         return this.#batch(message, product);
+      case "packPost":
+        return this.#pack(message, product);
       case "propertySetReply":
         return this.#setReply(message);
       case "custom":
@@ -114,6 +124,33 @@ export class Uplink implements UplinkRoute {
     this.#append(message, isEvent ? "event" : "properties", body, now);
   }
 
+  #pack(message: UplinkMessage, product: ProductModel): void {
+    const envelope = parseEnvelope(message.payload, "object");
+    message.id = envelope.id;
+    if (envelope.issue === undefined) giveId(message, product);
+    message.releasePayload();
+    if (envelope.issue !== undefined) return this.#refuse(message, [envelope.issue]);
+    message.wantsReply = envelope.wantsReply;
+    this.#packs.handle(message, envelope.params, product);
+  }
+
+  /** What fits is stored, and once it is the gateway hears what does not; those it is about hear why in their own traces. */
+  #take(message: UplinkMessage, { records, refused, issues, parts }: Pack, now: number): void {
+    if (records.length === 0) return this.#refuse(message, issues);
+    const { topic, source } = message;
+    for (const part of refused) {
+      const { device } = part;
+      if (device === undefined || device.deviceId === source.device.deviceId) continue;
+      this.refusals.add({ device, protocol: source.protocol, topic, code: "invalidArgument", message: summarize(part.issues) });
+    }
+    if (refused.length > 0) {
+      this.#deps.counters.refusedInvalid++;
+      const text = `${refused.length} of ${parts} parts are refused, the others stored: ${summarize(issues)}`;
+      message.refusedParts = { text, issues };
+    }
+    this.#appendAll(message, records, now);
+  }
+
   /** One message, many records: it is acknowledged once all are stored, and where one does not fit none is. */
   #batch(message: UplinkMessage, product: ProductModel): void {
     const { device } = message.source;
@@ -131,13 +168,22 @@ export class Uplink implements UplinkRoute {
     const { records, issues } =
       message.meaning.kind === "batchPost" ? readBatch(params as JsonObject, product, now) : readHistory(params, product, now, device);
     if (issues.length > 0) return this.#refuse(message, issues);
+    this.#appendAll(
+      message,
+      records.map((record) => ({ ...record, device })),
+      now,
+    );
+  }
+
+  #appendAll(message: UplinkMessage, records: readonly PackRecord[], now: number): void {
+    const said = message.source.device.deviceId;
     const listener = new BatchAppend(message, records.length);
     const recordIds: string[] = [];
     message.recordIds = recordIds;
     for (let index = 0; index < records.length; index++) {
-      const { kind, body } = records[index] as BatchRecord;
+      const { kind, body, device } = records[index] as PackRecord;
       const given = message.givenId;
-      const messageId = given === "" ? createMessageId(now) : deriveMessageId(device.deviceId, "alink", `${given}|${index}`);
+      const messageId = given === "" ? createMessageId(now) : deriveMessageId(said, "alink", `${given}|${index}`);
       if (message.waitsForShadow) recordIds.push(messageId);
       this.#toLog({ messageId, device, kind, receivedAtMs: now, body }, listener);
     }

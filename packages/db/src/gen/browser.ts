@@ -63,6 +63,11 @@ export type DeviceChange = Prisma.DeviceChangeModel
  */
 export type DeviceEvent = Prisma.DeviceEventModel
 /**
+ * Model SubDevice
+ * 
+ */
+export type SubDevice = Prisma.SubDeviceModel
+/**
  * Model DevicePublicKey
  * 
  */

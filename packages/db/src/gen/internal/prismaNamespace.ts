@@ -411,6 +411,7 @@ export const ModelName = {
   Authority: 'Authority',
   DeviceChange: 'DeviceChange',
   DeviceEvent: 'DeviceEvent',
+  SubDevice: 'SubDevice',
   DevicePublicKey: 'DevicePublicKey',
   ConnectionFailure: 'ConnectionFailure',
   LogRecord: 'LogRecord',
@@ -452,7 +453,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "deviceChange" | "deviceEvent" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "shadowReport" | "thingModelVersion" | "thingModelFieldNumbers"
+    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "deviceChange" | "deviceEvent" | "subDevice" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "shadowReport" | "thingModelVersion" | "thingModelFieldNumbers"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -1119,6 +1120,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.DeviceEventCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.DeviceEventCountAggregateOutputType> | number
+        }
+      }
+    }
+    SubDevice: {
+      payload: Prisma.$SubDevicePayload<ExtArgs>
+      fields: Prisma.SubDeviceFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.SubDeviceFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.SubDeviceFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload>
+        }
+        findFirst: {
+          args: Prisma.SubDeviceFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.SubDeviceFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload>
+        }
+        findMany: {
+          args: Prisma.SubDeviceFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload>[]
+        }
+        create: {
+          args: Prisma.SubDeviceCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload>
+        }
+        createMany: {
+          args: Prisma.SubDeviceCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.SubDeviceCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload>[]
+        }
+        delete: {
+          args: Prisma.SubDeviceDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload>
+        }
+        update: {
+          args: Prisma.SubDeviceUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload>
+        }
+        deleteMany: {
+          args: Prisma.SubDeviceDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.SubDeviceUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.SubDeviceUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload>[]
+        }
+        upsert: {
+          args: Prisma.SubDeviceUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SubDevicePayload>
+        }
+        aggregate: {
+          args: Prisma.SubDeviceAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateSubDevice>
+        }
+        groupBy: {
+          args: Prisma.SubDeviceGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.SubDeviceGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.SubDeviceCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.SubDeviceCountAggregateOutputType> | number
         }
       }
     }
@@ -3255,6 +3330,15 @@ export const DeviceEventScalarFieldEnum = {
 export type DeviceEventScalarFieldEnum = (typeof DeviceEventScalarFieldEnum)[keyof typeof DeviceEventScalarFieldEnum]
 
 
+export const SubDeviceScalarFieldEnum = {
+  deviceId: 'deviceId',
+  gatewayId: 'gatewayId',
+  addedAt: 'addedAt'
+} as const
+
+export type SubDeviceScalarFieldEnum = (typeof SubDeviceScalarFieldEnum)[keyof typeof SubDeviceScalarFieldEnum]
+
+
 export const DevicePublicKeyScalarFieldEnum = {
   deviceId: 'deviceId',
   keyId: 'keyId',
@@ -3932,6 +4016,7 @@ export type GlobalOmitConfig = {
   authority?: Prisma.AuthorityOmit
   deviceChange?: Prisma.DeviceChangeOmit
   deviceEvent?: Prisma.DeviceEventOmit
+  subDevice?: Prisma.SubDeviceOmit
   devicePublicKey?: Prisma.DevicePublicKeyOmit
   connectionFailure?: Prisma.ConnectionFailureOmit
   logRecord?: Prisma.LogRecordOmit

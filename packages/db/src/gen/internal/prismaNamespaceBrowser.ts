@@ -60,6 +60,7 @@ export const ModelName = {
   Authority: 'Authority',
   DeviceChange: 'DeviceChange',
   DeviceEvent: 'DeviceEvent',
+  SubDevice: 'SubDevice',
   DevicePublicKey: 'DevicePublicKey',
   ConnectionFailure: 'ConnectionFailure',
   LogRecord: 'LogRecord',
@@ -272,6 +273,15 @@ export const DeviceEventScalarFieldEnum = {
 } as const
 
 export type DeviceEventScalarFieldEnum = (typeof DeviceEventScalarFieldEnum)[keyof typeof DeviceEventScalarFieldEnum]
+
+
+export const SubDeviceScalarFieldEnum = {
+  deviceId: 'deviceId',
+  gatewayId: 'gatewayId',
+  addedAt: 'addedAt'
+} as const
+
+export type SubDeviceScalarFieldEnum = (typeof SubDeviceScalarFieldEnum)[keyof typeof SubDeviceScalarFieldEnum]
 
 
 export const DevicePublicKeyScalarFieldEnum = {

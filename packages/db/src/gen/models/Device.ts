@@ -328,6 +328,8 @@ export type DeviceWhereInput = {
   certificates?: Prisma.CertificateListRelationFilter | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyListRelationFilter | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureListRelationFilter | runtime.Types.Skip
+  speaksThrough?: Prisma.XOR<Prisma.SubDeviceNullableScalarRelationFilter, Prisma.SubDeviceWhereInput> | null | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceListRelationFilter | runtime.Types.Skip
 }
 
 export type DeviceOrderByWithRelationInput = {
@@ -352,6 +354,8 @@ export type DeviceOrderByWithRelationInput = {
   certificates?: Prisma.CertificateOrderByRelationAggregateInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyOrderByRelationAggregateInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureOrderByRelationAggregateInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceOrderByWithRelationInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceOrderByRelationAggregateInput | runtime.Types.Skip
 }
 
 export type DeviceWhereUniqueInput = Prisma.AtLeast<{
@@ -380,6 +384,8 @@ export type DeviceWhereUniqueInput = Prisma.AtLeast<{
   certificates?: Prisma.CertificateListRelationFilter | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyListRelationFilter | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureListRelationFilter | runtime.Types.Skip
+  speaksThrough?: Prisma.XOR<Prisma.SubDeviceNullableScalarRelationFilter, Prisma.SubDeviceWhereInput> | null | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceListRelationFilter | runtime.Types.Skip
 }, "id" | "productKey_deviceName">
 
 export type DeviceOrderByWithAggregationInput = {
@@ -451,6 +457,8 @@ export type DeviceCreateInput = {
   certificates?: Prisma.CertificateCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedCreateInput = {
@@ -474,6 +482,8 @@ export type DeviceUncheckedCreateInput = {
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
 }
 
 export type DeviceUpdateInput = {
@@ -497,6 +507,8 @@ export type DeviceUpdateInput = {
   certificates?: Prisma.CertificateUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedUpdateInput = {
@@ -520,6 +532,8 @@ export type DeviceUncheckedUpdateInput = {
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
 }
 
 export type DeviceCreateManyInput = {
@@ -739,6 +753,34 @@ export type DeviceUpdateOneRequiredWithoutCertificatesNestedInput = {
   update?: Prisma.XOR<Prisma.XOR<Prisma.DeviceUpdateToOneWithWhereWithoutCertificatesInput, Prisma.DeviceUpdateWithoutCertificatesInput>, Prisma.DeviceUncheckedUpdateWithoutCertificatesInput> | runtime.Types.Skip
 }
 
+export type DeviceCreateNestedOneWithoutSpeaksThroughInput = {
+  create?: Prisma.XOR<Prisma.DeviceCreateWithoutSpeaksThroughInput, Prisma.DeviceUncheckedCreateWithoutSpeaksThroughInput> | runtime.Types.Skip
+  connectOrCreate?: Prisma.DeviceCreateOrConnectWithoutSpeaksThroughInput | runtime.Types.Skip
+  connect?: Prisma.DeviceWhereUniqueInput | runtime.Types.Skip
+}
+
+export type DeviceCreateNestedOneWithoutSpeaksForInput = {
+  create?: Prisma.XOR<Prisma.DeviceCreateWithoutSpeaksForInput, Prisma.DeviceUncheckedCreateWithoutSpeaksForInput> | runtime.Types.Skip
+  connectOrCreate?: Prisma.DeviceCreateOrConnectWithoutSpeaksForInput | runtime.Types.Skip
+  connect?: Prisma.DeviceWhereUniqueInput | runtime.Types.Skip
+}
+
+export type DeviceUpdateOneRequiredWithoutSpeaksThroughNestedInput = {
+  create?: Prisma.XOR<Prisma.DeviceCreateWithoutSpeaksThroughInput, Prisma.DeviceUncheckedCreateWithoutSpeaksThroughInput> | runtime.Types.Skip
+  connectOrCreate?: Prisma.DeviceCreateOrConnectWithoutSpeaksThroughInput | runtime.Types.Skip
+  upsert?: Prisma.DeviceUpsertWithoutSpeaksThroughInput | runtime.Types.Skip
+  connect?: Prisma.DeviceWhereUniqueInput | runtime.Types.Skip
+  update?: Prisma.XOR<Prisma.XOR<Prisma.DeviceUpdateToOneWithWhereWithoutSpeaksThroughInput, Prisma.DeviceUpdateWithoutSpeaksThroughInput>, Prisma.DeviceUncheckedUpdateWithoutSpeaksThroughInput> | runtime.Types.Skip
+}
+
+export type DeviceUpdateOneRequiredWithoutSpeaksForNestedInput = {
+  create?: Prisma.XOR<Prisma.DeviceCreateWithoutSpeaksForInput, Prisma.DeviceUncheckedCreateWithoutSpeaksForInput> | runtime.Types.Skip
+  connectOrCreate?: Prisma.DeviceCreateOrConnectWithoutSpeaksForInput | runtime.Types.Skip
+  upsert?: Prisma.DeviceUpsertWithoutSpeaksForInput | runtime.Types.Skip
+  connect?: Prisma.DeviceWhereUniqueInput | runtime.Types.Skip
+  update?: Prisma.XOR<Prisma.XOR<Prisma.DeviceUpdateToOneWithWhereWithoutSpeaksForInput, Prisma.DeviceUpdateWithoutSpeaksForInput>, Prisma.DeviceUncheckedUpdateWithoutSpeaksForInput> | runtime.Types.Skip
+}
+
 export type DeviceCreateNestedOneWithoutPublicKeysInput = {
   create?: Prisma.XOR<Prisma.DeviceCreateWithoutPublicKeysInput, Prisma.DeviceUncheckedCreateWithoutPublicKeysInput> | runtime.Types.Skip
   connectOrCreate?: Prisma.DeviceCreateOrConnectWithoutPublicKeysInput | runtime.Types.Skip
@@ -787,6 +829,8 @@ export type DeviceCreateWithoutProductInput = {
   certificates?: Prisma.CertificateCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedCreateWithoutProductInput = {
@@ -809,6 +853,8 @@ export type DeviceUncheckedCreateWithoutProductInput = {
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
 }
 
 export type DeviceCreateOrConnectWithoutProductInput = {
@@ -880,6 +926,8 @@ export type DeviceCreateWithoutCertificatesInput = {
   product: Prisma.ProductCreateNestedOneWithoutDevicesInput
   publicKeys?: Prisma.DevicePublicKeyCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedCreateWithoutCertificatesInput = {
@@ -902,6 +950,8 @@ export type DeviceUncheckedCreateWithoutCertificatesInput = {
   createdAt?: Date | string | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
 }
 
 export type DeviceCreateOrConnectWithoutCertificatesInput = {
@@ -940,6 +990,8 @@ export type DeviceUpdateWithoutCertificatesInput = {
   product?: Prisma.ProductUpdateOneRequiredWithoutDevicesNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedUpdateWithoutCertificatesInput = {
@@ -962,6 +1014,232 @@ export type DeviceUncheckedUpdateWithoutCertificatesInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
+}
+
+export type DeviceCreateWithoutSpeaksThroughInput = {
+  id: string
+  tenantId: string
+  deviceName: string
+  status: string
+  sealedSecret?: string | null | runtime.Types.Skip
+  secretVersion?: number | runtime.Types.Skip
+  sealedPreviousSecret?: string | null | runtime.Types.Skip
+  previousSecretVersion?: number | runtime.Types.Skip
+  previousSecretUntil?: Date | string | null | runtime.Types.Skip
+  tokenHash?: string | null | runtime.Types.Skip
+  tokenVersion?: number | runtime.Types.Skip
+  activatedAt?: Date | string | null | runtime.Types.Skip
+  tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
+  createdAt?: Date | string | runtime.Types.Skip
+  product: Prisma.ProductCreateNestedOneWithoutDevicesInput
+  certificates?: Prisma.CertificateCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  publicKeys?: Prisma.DevicePublicKeyCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  failures?: Prisma.ConnectionFailureCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
+}
+
+export type DeviceUncheckedCreateWithoutSpeaksThroughInput = {
+  id: string
+  tenantId: string
+  productKey: string
+  deviceName: string
+  status: string
+  sealedSecret?: string | null | runtime.Types.Skip
+  secretVersion?: number | runtime.Types.Skip
+  sealedPreviousSecret?: string | null | runtime.Types.Skip
+  previousSecretVersion?: number | runtime.Types.Skip
+  previousSecretUntil?: Date | string | null | runtime.Types.Skip
+  tokenHash?: string | null | runtime.Types.Skip
+  tokenVersion?: number | runtime.Types.Skip
+  activatedAt?: Date | string | null | runtime.Types.Skip
+  tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
+  createdAt?: Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  publicKeys?: Prisma.DevicePublicKeyUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  failures?: Prisma.ConnectionFailureUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
+}
+
+export type DeviceCreateOrConnectWithoutSpeaksThroughInput = {
+  where: Prisma.DeviceWhereUniqueInput
+  create: Prisma.XOR<Prisma.DeviceCreateWithoutSpeaksThroughInput, Prisma.DeviceUncheckedCreateWithoutSpeaksThroughInput>
+}
+
+export type DeviceCreateWithoutSpeaksForInput = {
+  id: string
+  tenantId: string
+  deviceName: string
+  status: string
+  sealedSecret?: string | null | runtime.Types.Skip
+  secretVersion?: number | runtime.Types.Skip
+  sealedPreviousSecret?: string | null | runtime.Types.Skip
+  previousSecretVersion?: number | runtime.Types.Skip
+  previousSecretUntil?: Date | string | null | runtime.Types.Skip
+  tokenHash?: string | null | runtime.Types.Skip
+  tokenVersion?: number | runtime.Types.Skip
+  activatedAt?: Date | string | null | runtime.Types.Skip
+  tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
+  createdAt?: Date | string | runtime.Types.Skip
+  product: Prisma.ProductCreateNestedOneWithoutDevicesInput
+  certificates?: Prisma.CertificateCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  publicKeys?: Prisma.DevicePublicKeyCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  failures?: Prisma.ConnectionFailureCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+}
+
+export type DeviceUncheckedCreateWithoutSpeaksForInput = {
+  id: string
+  tenantId: string
+  productKey: string
+  deviceName: string
+  status: string
+  sealedSecret?: string | null | runtime.Types.Skip
+  secretVersion?: number | runtime.Types.Skip
+  sealedPreviousSecret?: string | null | runtime.Types.Skip
+  previousSecretVersion?: number | runtime.Types.Skip
+  previousSecretUntil?: Date | string | null | runtime.Types.Skip
+  tokenHash?: string | null | runtime.Types.Skip
+  tokenVersion?: number | runtime.Types.Skip
+  activatedAt?: Date | string | null | runtime.Types.Skip
+  tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: bigint | number | runtime.Types.Skip
+  lifeEvents?: number | runtime.Types.Skip
+  createdAt?: Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  publicKeys?: Prisma.DevicePublicKeyUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  failures?: Prisma.ConnectionFailureUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+}
+
+export type DeviceCreateOrConnectWithoutSpeaksForInput = {
+  where: Prisma.DeviceWhereUniqueInput
+  create: Prisma.XOR<Prisma.DeviceCreateWithoutSpeaksForInput, Prisma.DeviceUncheckedCreateWithoutSpeaksForInput>
+}
+
+export type DeviceUpsertWithoutSpeaksThroughInput = {
+  update: Prisma.XOR<Prisma.DeviceUpdateWithoutSpeaksThroughInput, Prisma.DeviceUncheckedUpdateWithoutSpeaksThroughInput>
+  create: Prisma.XOR<Prisma.DeviceCreateWithoutSpeaksThroughInput, Prisma.DeviceUncheckedCreateWithoutSpeaksThroughInput>
+  where?: Prisma.DeviceWhereInput | runtime.Types.Skip
+}
+
+export type DeviceUpdateToOneWithWhereWithoutSpeaksThroughInput = {
+  where?: Prisma.DeviceWhereInput | runtime.Types.Skip
+  data: Prisma.XOR<Prisma.DeviceUpdateWithoutSpeaksThroughInput, Prisma.DeviceUncheckedUpdateWithoutSpeaksThroughInput>
+}
+
+export type DeviceUpdateWithoutSpeaksThroughInput = {
+  id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  deviceName?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  sealedSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  secretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  sealedPreviousSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  previousSecretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  previousSecretUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  tokenHash?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  product?: Prisma.ProductUpdateOneRequiredWithoutDevicesNestedInput | runtime.Types.Skip
+  certificates?: Prisma.CertificateUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  publicKeys?: Prisma.DevicePublicKeyUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  failures?: Prisma.ConnectionFailureUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
+}
+
+export type DeviceUncheckedUpdateWithoutSpeaksThroughInput = {
+  id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  productKey?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  deviceName?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  sealedSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  secretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  sealedPreviousSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  previousSecretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  previousSecretUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  tokenHash?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  publicKeys?: Prisma.DevicePublicKeyUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  failures?: Prisma.ConnectionFailureUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
+}
+
+export type DeviceUpsertWithoutSpeaksForInput = {
+  update: Prisma.XOR<Prisma.DeviceUpdateWithoutSpeaksForInput, Prisma.DeviceUncheckedUpdateWithoutSpeaksForInput>
+  create: Prisma.XOR<Prisma.DeviceCreateWithoutSpeaksForInput, Prisma.DeviceUncheckedCreateWithoutSpeaksForInput>
+  where?: Prisma.DeviceWhereInput | runtime.Types.Skip
+}
+
+export type DeviceUpdateToOneWithWhereWithoutSpeaksForInput = {
+  where?: Prisma.DeviceWhereInput | runtime.Types.Skip
+  data: Prisma.XOR<Prisma.DeviceUpdateWithoutSpeaksForInput, Prisma.DeviceUncheckedUpdateWithoutSpeaksForInput>
+}
+
+export type DeviceUpdateWithoutSpeaksForInput = {
+  id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  deviceName?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  sealedSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  secretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  sealedPreviousSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  previousSecretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  previousSecretUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  tokenHash?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  product?: Prisma.ProductUpdateOneRequiredWithoutDevicesNestedInput | runtime.Types.Skip
+  certificates?: Prisma.CertificateUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  publicKeys?: Prisma.DevicePublicKeyUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  failures?: Prisma.ConnectionFailureUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+}
+
+export type DeviceUncheckedUpdateWithoutSpeaksForInput = {
+  id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  productKey?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  deviceName?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  sealedSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  secretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  sealedPreviousSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  previousSecretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  previousSecretUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  tokenHash?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  tokenVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  activatedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  tags?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  epoch?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  lifeEvents?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  publicKeys?: Prisma.DevicePublicKeyUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  failures?: Prisma.ConnectionFailureUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
 }
 
 export type DeviceCreateWithoutPublicKeysInput = {
@@ -984,6 +1262,8 @@ export type DeviceCreateWithoutPublicKeysInput = {
   product: Prisma.ProductCreateNestedOneWithoutDevicesInput
   certificates?: Prisma.CertificateCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedCreateWithoutPublicKeysInput = {
@@ -1006,6 +1286,8 @@ export type DeviceUncheckedCreateWithoutPublicKeysInput = {
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
 }
 
 export type DeviceCreateOrConnectWithoutPublicKeysInput = {
@@ -1044,6 +1326,8 @@ export type DeviceUpdateWithoutPublicKeysInput = {
   product?: Prisma.ProductUpdateOneRequiredWithoutDevicesNestedInput | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedUpdateWithoutPublicKeysInput = {
@@ -1066,6 +1350,8 @@ export type DeviceUncheckedUpdateWithoutPublicKeysInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
 }
 
 export type DeviceCreateWithoutFailuresInput = {
@@ -1088,6 +1374,8 @@ export type DeviceCreateWithoutFailuresInput = {
   product: Prisma.ProductCreateNestedOneWithoutDevicesInput
   certificates?: Prisma.CertificateCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedCreateWithoutFailuresInput = {
@@ -1110,6 +1398,8 @@ export type DeviceUncheckedCreateWithoutFailuresInput = {
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedCreateNestedManyWithoutDeviceInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedCreateNestedOneWithoutDeviceInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedCreateNestedManyWithoutGatewayInput | runtime.Types.Skip
 }
 
 export type DeviceCreateOrConnectWithoutFailuresInput = {
@@ -1148,6 +1438,8 @@ export type DeviceUpdateWithoutFailuresInput = {
   product?: Prisma.ProductUpdateOneRequiredWithoutDevicesNestedInput | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedUpdateWithoutFailuresInput = {
@@ -1170,6 +1462,8 @@ export type DeviceUncheckedUpdateWithoutFailuresInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
 }
 
 export type DeviceCreateManyProductInput = {
@@ -1211,6 +1505,8 @@ export type DeviceUpdateWithoutProductInput = {
   certificates?: Prisma.CertificateUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedUpdateWithoutProductInput = {
@@ -1233,6 +1529,8 @@ export type DeviceUncheckedUpdateWithoutProductInput = {
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   publicKeys?: Prisma.DevicePublicKeyUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
   failures?: Prisma.ConnectionFailureUncheckedUpdateManyWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksThrough?: Prisma.SubDeviceUncheckedUpdateOneWithoutDeviceNestedInput | runtime.Types.Skip
+  speaksFor?: Prisma.SubDeviceUncheckedUpdateManyWithoutGatewayNestedInput | runtime.Types.Skip
 }
 
 export type DeviceUncheckedUpdateManyWithoutProductInput = {
@@ -1263,12 +1561,14 @@ export type DeviceCountOutputType = {
   certificates: number
   publicKeys: number
   failures: number
+  speaksFor: number
 }
 
 export type DeviceCountOutputTypeSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   certificates?: boolean | DeviceCountOutputTypeCountCertificatesArgs
   publicKeys?: boolean | DeviceCountOutputTypeCountPublicKeysArgs
   failures?: boolean | DeviceCountOutputTypeCountFailuresArgs
+  speaksFor?: boolean | DeviceCountOutputTypeCountSpeaksForArgs
 }
 
 /**
@@ -1302,6 +1602,13 @@ export type DeviceCountOutputTypeCountFailuresArgs<ExtArgs extends runtime.Types
   where?: Prisma.ConnectionFailureWhereInput | runtime.Types.Skip
 }
 
+/**
+ * DeviceCountOutputType without action
+ */
+export type DeviceCountOutputTypeCountSpeaksForArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  where?: Prisma.SubDeviceWhereInput | runtime.Types.Skip
+}
+
 
 export type DeviceSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean | runtime.Types.Skip
@@ -1325,6 +1632,8 @@ export type DeviceSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs =
   certificates?: boolean | Prisma.Device$certificatesArgs<ExtArgs> | runtime.Types.Skip
   publicKeys?: boolean | Prisma.Device$publicKeysArgs<ExtArgs> | runtime.Types.Skip
   failures?: boolean | Prisma.Device$failuresArgs<ExtArgs> | runtime.Types.Skip
+  speaksThrough?: boolean | Prisma.Device$speaksThroughArgs<ExtArgs> | runtime.Types.Skip
+  speaksFor?: boolean | Prisma.Device$speaksForArgs<ExtArgs> | runtime.Types.Skip
   _count?: boolean | Prisma.DeviceCountOutputTypeDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["device"]>
 
@@ -1396,6 +1705,8 @@ export type DeviceInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs 
   certificates?: boolean | Prisma.Device$certificatesArgs<ExtArgs> | runtime.Types.Skip
   publicKeys?: boolean | Prisma.Device$publicKeysArgs<ExtArgs> | runtime.Types.Skip
   failures?: boolean | Prisma.Device$failuresArgs<ExtArgs> | runtime.Types.Skip
+  speaksThrough?: boolean | Prisma.Device$speaksThroughArgs<ExtArgs> | runtime.Types.Skip
+  speaksFor?: boolean | Prisma.Device$speaksForArgs<ExtArgs> | runtime.Types.Skip
   _count?: boolean | Prisma.DeviceCountOutputTypeDefaultArgs<ExtArgs> | runtime.Types.Skip
 }
 export type DeviceIncludeCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
@@ -1412,6 +1723,8 @@ export type $DevicePayload<ExtArgs extends runtime.Types.Extensions.InternalArgs
     certificates: Prisma.$CertificatePayload<ExtArgs>[]
     publicKeys: Prisma.$DevicePublicKeyPayload<ExtArgs>[]
     failures: Prisma.$ConnectionFailurePayload<ExtArgs>[]
+    speaksThrough: Prisma.$SubDevicePayload<ExtArgs> | null
+    speaksFor: Prisma.$SubDevicePayload<ExtArgs>[]
   }
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     id: string
@@ -1829,6 +2142,8 @@ export interface Prisma__DeviceClient<T, Null = never, ExtArgs extends runtime.T
   certificates<T extends Prisma.Device$certificatesArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Device$certificatesArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$CertificatePayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   publicKeys<T extends Prisma.Device$publicKeysArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Device$publicKeysArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$DevicePublicKeyPayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   failures<T extends Prisma.Device$failuresArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Device$failuresArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$ConnectionFailurePayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
+  speaksThrough<T extends Prisma.Device$speaksThroughArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Device$speaksThroughArgs<ExtArgs>>): Prisma.Prisma__SubDeviceClient<runtime.Types.Result.GetResult<Prisma.$SubDevicePayload<ExtArgs>, T, "findUniqueOrThrow", GlobalOmitOptions> | null, null, ExtArgs, GlobalOmitOptions>
+  speaksFor<T extends Prisma.Device$speaksForArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Device$speaksForArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$SubDevicePayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   /**
    * Attaches callbacks for the resolution and/or rejection of the Promise.
    * @param onfulfilled The callback to execute when the Promise is resolved.
@@ -2345,6 +2660,49 @@ export type Device$failuresArgs<ExtArgs extends runtime.Types.Extensions.Interna
   take?: number | runtime.Types.Skip
   skip?: number | runtime.Types.Skip
   distinct?: Prisma.ConnectionFailureScalarFieldEnum | Prisma.ConnectionFailureScalarFieldEnum[] | runtime.Types.Skip
+}
+
+/**
+ * Device.speaksThrough
+ */
+export type Device$speaksThroughArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  /**
+   * Select specific fields to fetch from the SubDevice
+   */
+  select?: Prisma.SubDeviceSelect<ExtArgs> | null
+  /**
+   * Omit specific fields from the SubDevice
+   */
+  omit?: Prisma.SubDeviceOmit<ExtArgs> | null
+  /**
+   * Choose, which related nodes to fetch as well
+   */
+  include?: Prisma.SubDeviceInclude<ExtArgs> | null
+  where?: Prisma.SubDeviceWhereInput | runtime.Types.Skip
+}
+
+/**
+ * Device.speaksFor
+ */
+export type Device$speaksForArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  /**
+   * Select specific fields to fetch from the SubDevice
+   */
+  select?: Prisma.SubDeviceSelect<ExtArgs> | null
+  /**
+   * Omit specific fields from the SubDevice
+   */
+  omit?: Prisma.SubDeviceOmit<ExtArgs> | null
+  /**
+   * Choose, which related nodes to fetch as well
+   */
+  include?: Prisma.SubDeviceInclude<ExtArgs> | null
+  where?: Prisma.SubDeviceWhereInput | runtime.Types.Skip
+  orderBy?: Prisma.SubDeviceOrderByWithRelationInput | Prisma.SubDeviceOrderByWithRelationInput[] | runtime.Types.Skip
+  cursor?: Prisma.SubDeviceWhereUniqueInput | runtime.Types.Skip
+  take?: number | runtime.Types.Skip
+  skip?: number | runtime.Types.Skip
+  distinct?: Prisma.SubDeviceScalarFieldEnum | Prisma.SubDeviceScalarFieldEnum[] | runtime.Types.Skip
 }
 
 /**

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mooring/common/v1/common.proto.
  */
 export const file_mooring_common_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tb29yaW5nL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEW1vb3JpbmcuY29tbW9uLnYxIjwKBkNhbGxlchIRCgl0ZW5hbnRfaWQYASABKAkSEQoJcHJpbmNpcGFsGAIgASgJEgwKBHJvbGUYAyABKAkiWwoJRGV2aWNlUmVmEhEKCXRlbmFudF9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAkSEwoLcHJvZHVjdF9rZXkYAyABKAkSEwoLZGV2aWNlX25hbWUYBCABKAkiBwoFRW1wdHkiOAoHQXNrZWRBcxIUCgdkaWFsZWN0GAEgASgJSACIAQESCwoDcW9zGAIgASgFQgoKCF9kaWFsZWN0YgZwcm90bzM");
+  fileDesc("Ch5tb29yaW5nL2NvbW1vbi92MS9jb21tb24ucHJvdG8SEW1vb3JpbmcuY29tbW9uLnYxIjwKBkNhbGxlchIRCgl0ZW5hbnRfaWQYASABKAkSEQoJcHJpbmNpcGFsGAIgASgJEgwKBHJvbGUYAyABKAkiWwoJRGV2aWNlUmVmEhEKCXRlbmFudF9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAkSEwoLcHJvZHVjdF9rZXkYAyABKAkSEwoLZGV2aWNlX25hbWUYBCABKAkiBwoFRW1wdHkiOAoHQXNrZWRBcxIUCgdkaWFsZWN0GAEgASgJSACIAQESCwoDcW9zGAIgASgFQgoKCF9kaWFsZWN0ImwKCkZpZWxkSXNzdWUSDwoHcG9pbnRlchgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEhUKCGV4cGVjdGVkGAMgASgJSACIAQESEAoDZ290GAQgASgJSAGIAQFCCwoJX2V4cGVjdGVkQgYKBF9nb3RiBnByb3RvMw");
 
 /**
  * Who is behind a call; what AccessService.AuthenticateKey answers.
@@ -117,4 +117,40 @@ export type AskedAs = Message<"mooring.common.v1.AskedAs"> & {
  */
 export const AskedAsSchema: GenMessage<AskedAs> = /*@__PURE__*/
   messageDesc(file_mooring_common_v1_common, 3);
+
+/**
+ * What is wrong with one part of a document.
+ *
+ * @generated from message mooring.common.v1.FieldIssue
+ */
+export type FieldIssue = Message<"mooring.common.v1.FieldIssue"> & {
+  /**
+   * RFC 6901.
+   *
+   * @generated from field: string pointer = 1;
+   */
+  pointer: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * @generated from field: optional string expected = 3;
+   */
+  expected?: string | undefined;
+
+  /**
+   * @generated from field: optional string got = 4;
+   */
+  got?: string | undefined;
+};
+
+/**
+ * Describes the message mooring.common.v1.FieldIssue.
+ * Use `create(FieldIssueSchema)` to create a new message.
+ */
+export const FieldIssueSchema: GenMessage<FieldIssue> = /*@__PURE__*/
+  messageDesc(file_mooring_common_v1_common, 4);
 

@@ -6,13 +6,15 @@ import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegen
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Value } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { FieldIssue } from "../../common/v1/common_pb.ts";
+import { file_mooring_common_v1_common } from "../../common/v1/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file mooring/rrpc/v1/rrpc.proto.
  */
 export const file_mooring_rrpc_v1_rrpc: GenFile = /*@__PURE__*/
-  fileDesc("Chptb29yaW5nL3JycGMvdjEvcnJwYy5wcm90bxIPbW9vcmluZy5ycnBjLnYxIvwBCgtDYWxsUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIUCgdzZXJ2aWNlGAMgASgJSACIAQESJQoFaW5wdXQYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSFAoHcGF5bG9hZBgFIAEoDEgBiAEBEhcKCnRpbWVvdXRfbXMYBiABKAVIAogBARIcCg9pZGVtcG90ZW5jeV9rZXkYByABKAlIA4gBAUIKCghfc2VydmljZUIKCghfcGF5bG9hZEINCgtfdGltZW91dF9tc0ISChBfaWRlbXBvdGVuY3lfa2V5IlsKDENhbGxSZXNwb25zZRISCgptZXNzYWdlX2lkGAEgASgJEg8KB3BheWxvYWQYAiABKAwSJgoGb3V0cHV0GAMgASgLMhYuZ29vZ2xlLnByb3RvYnVmLlZhbHVlIlIKDUFuc3dlclJlcXVlc3QSEgoKbWVzc2FnZV9pZBgBIAEoCRIPCgdwYXlsb2FkGAIgASgMEhIKBWVycm9yGAMgASgJSACIAQFCCAoGX2Vycm9yIiIKDkFuc3dlclJlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgIMp0BCgtScnBjU2VydmljZRJDCgRDYWxsEhwubW9vcmluZy5ycnBjLnYxLkNhbGxSZXF1ZXN0Gh0ubW9vcmluZy5ycnBjLnYxLkNhbGxSZXNwb25zZRJJCgZBbnN3ZXISHi5tb29yaW5nLnJycGMudjEuQW5zd2VyUmVxdWVzdBofLm1vb3JpbmcucnJwYy52MS5BbnN3ZXJSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_struct]);
+  fileDesc("Chptb29yaW5nL3JycGMvdjEvcnJwYy5wcm90bxIPbW9vcmluZy5ycnBjLnYxIvwBCgtDYWxsUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIUCgdzZXJ2aWNlGAMgASgJSACIAQESJQoFaW5wdXQYBCABKAsyFi5nb29nbGUucHJvdG9idWYuVmFsdWUSFAoHcGF5bG9hZBgFIAEoDEgBiAEBEhcKCnRpbWVvdXRfbXMYBiABKAVIAogBARIcCg9pZGVtcG90ZW5jeV9rZXkYByABKAlIA4gBAUIKCghfc2VydmljZUIKCghfcGF5bG9hZEINCgtfdGltZW91dF9tc0ISChBfaWRlbXBvdGVuY3lfa2V5IpUBCgxDYWxsUmVzcG9uc2USEgoKbWVzc2FnZV9pZBgBIAEoCRIPCgdwYXlsb2FkGAIgASgMEiYKBm91dHB1dBgDIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRI4ChFjaGVja19mYWlsZWRfZGF0YRgEIAMoCzIdLm1vb3JpbmcuY29tbW9uLnYxLkZpZWxkSXNzdWUiUgoNQW5zd2VyUmVxdWVzdBISCgptZXNzYWdlX2lkGAEgASgJEg8KB3BheWxvYWQYAiABKAwSEgoFZXJyb3IYAyABKAlIAIgBAUIICgZfZXJyb3IiIgoOQW5zd2VyUmVzcG9uc2USEAoIYWNjZXB0ZWQYASABKAgynQEKC1JycGNTZXJ2aWNlEkMKBENhbGwSHC5tb29yaW5nLnJycGMudjEuQ2FsbFJlcXVlc3QaHS5tb29yaW5nLnJycGMudjEuQ2FsbFJlc3BvbnNlEkkKBkFuc3dlchIeLm1vb3JpbmcucnJwYy52MS5BbnN3ZXJSZXF1ZXN0Gh8ubW9vcmluZy5ycnBjLnYxLkFuc3dlclJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_struct, file_mooring_common_v1_common]);
 
 /**
  * @generated from message mooring.rrpc.v1.CallRequest
@@ -83,6 +85,13 @@ export type CallResponse = Message<"mooring.rrpc.v1.CallResponse"> & {
    * @generated from field: google.protobuf.Value output = 3;
    */
   output?: Value | undefined;
+
+  /**
+   * Of a product that flags: what of /input and of the answer's /data the thing model does not allow.
+   *
+   * @generated from field: repeated mooring.common.v1.FieldIssue check_failed_data = 4;
+   */
+  checkFailedData: FieldIssue[];
 };
 
 /**

@@ -98,7 +98,10 @@ function createAccess({ revoked }: Memory): Services["access"] {
     },
     listApiKeys: async () => ({ keys: [] }),
     revokeApiKey: async () => refuse(),
-    getTenant: async (caller) => ({ tenantId: caller.tenantId, name: "first", createdAtMs: t0 }),
+    getTenant: async (caller) => ({ tenantId: caller.tenantId, name: "first", status: "active", createdAtMs: t0 }),
+    listTenants: async (caller) => ({ tenants: [{ tenantId: caller.tenantId, name: "first", status: "active", createdAtMs: t0 }] }),
+    setTenantStatus: async () => refuse(),
+    listSuspendedTenants: async () => ({ tenantIds: [] }),
   };
 }
 

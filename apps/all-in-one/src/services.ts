@@ -6,6 +6,7 @@ import {
   createPostgresDeviceStores,
   type deviceSettings,
   startDeviceEventRelay,
+  startDeviceSuspensions,
   startDeviceUpkeep,
 } from "@mooring/app-devices";
 import { type eventSettings, startEvents } from "@mooring/app-events";
@@ -67,12 +68,17 @@ export async function startServices(life: Lifecycle, deps: ServicesDeps) {
     log,
     metrics,
   });
+  const { keyEncryptionKey } = deps;
+  const accessStore = createPostgresAccessStore(control);
+  const sealer = createSealer([keyEncryptionKey]);
+  const access = createAccessService({ store: accessStore, clock, log, sealer, signatureDaysMax: deps.settings.signatureDays });
+  life.add("suspensions", startDeviceSuspensions({ stores, access, log }));
   life.add("device upkeep", startDeviceUpkeep({ stores, clock, log }));
   const gateways = createDeviceGateways({ presence: cluster.presence, nodes: cluster.nodes, connect: deps.gateway });
 
-  const { open, openJobs, keyEncryptionKey, settings } = deps;
+  const { open, openJobs, settings } = deps;
   const started = startEvents(life, {
-    ...{ data, control, open, devices, cluster, openJobs, keyEncryptionKey, settings, clock, log, metrics },
+    ...{ data, control, open, devices, access, cluster, openJobs, keyEncryptionKey, settings, clock, log, metrics },
     isOnly: true,
   });
   const events = started.service;
@@ -96,12 +102,5 @@ export async function startServices(life: Lifecycle, deps: ServicesDeps) {
   publishRrpcMetrics(metrics, rrpc);
   await startCallSweeper({ jobs: deps.jobs, calls, clock: steadyClock, log });
 
-  const accessStore = createPostgresAccessStore(control);
-  const access = createAccessService({
-    store: accessStore,
-    clock,
-    sealer: createSealer([keyEncryptionKey]),
-    signatureDaysMax: settings.signatureDays,
-  });
   return { access, accessStore, devices, thingModels, events, sessions, shadow, rrpc };
 }

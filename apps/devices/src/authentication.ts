@@ -9,7 +9,7 @@ import type { CertificateCredential, CredentialStore, KeyCredential, SecretCrede
 import { createRegistration } from "./registration.ts";
 import { createSecretAuthentication, judgeSecretRow, type SecretAuthentication } from "./secret-authentication.ts";
 import { goodSecrets } from "./secret-rules.ts";
-import { type ConcludeDeps, createConclude, isRefused, type Verdict } from "./verdict.ts";
+import { type ConcludeDeps, createConclude, isRefused, judgeStatus, type Verdict } from "./verdict.ts";
 
 export type AuthenticationOperations = Pick<
   DeviceApi,
@@ -101,7 +101,8 @@ function judgeRow(credential: CertificateCredential, nowMs: number): Verdict {
   // An own authority that is retired issues no more; what it issued goes on working.
   if (credential.authorityKind !== "own" && credential.authorityStatus !== "active") return { refused: "authority-inactive" };
   if (nowMs > (credential.listDueMs ?? Number.POSITIVE_INFINITY)) return { refused: "revocation-list-outdated" };
-  if (credential.deviceStatus !== "enabled") return { refused: "disabled" };
+  const refused = judgeStatus(credential.deviceStatus);
+  if (refused !== undefined) return refused;
   return { device: credential.device, credentialId: `certificate:${credential.fingerprint}` };
 }
 
@@ -143,7 +144,7 @@ function judgeKey(credential: KeyCredential | undefined, id: string): Verdict {
   if (credential === undefined) return { refused: "unknown" };
   const { device, deviceStatus, keys } = credential;
   if (!keys.some(({ keyId }) => keyId === id)) return { refused: "unknown" };
-  return deviceStatus === "enabled" ? { device, credentialId: `key:${id}` } : { refused: "disabled" };
+  return judgeStatus(deviceStatus) ?? { device, credentialId: `key:${id}` };
 }
 
 interface Judged {

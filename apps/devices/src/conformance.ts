@@ -12,6 +12,7 @@ import { describeDevices, describeProducts } from "./conformance/registry.ts";
 import { describeRights } from "./conformance/rights.ts";
 import { describeRotation } from "./conformance/rotation.ts";
 import { describeSessions } from "./conformance/sessions.ts";
+import { describeSuspensions } from "./conformance/suspensions.ts";
 import { describeTags } from "./conformance/tags.ts";
 import type { Harness } from "./harness.test-support.ts";
 
@@ -38,6 +39,7 @@ export function describeDeviceApi(title: string, open: () => Promise<Harness>): 
     describeKeys(given);
     describeFailures(given);
     describeSessions(given);
+    describeSuspensions(given);
     describeRights(given);
 
     test("the feed begins where it ends now, and tells each change once and in order", async () => {

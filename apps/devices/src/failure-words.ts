@@ -18,6 +18,7 @@ const words: Readonly<Record<string, string>> = {
   "not-yet-valid": "The certificate or token is not valid yet: look at the device's clock.",
   expired: "The certificate, or the token's time, is over: renew it, and look at the device's clock.",
   disabled: "The device is disabled.",
+  "tenant-suspended": "The tenant is suspended by the platform's operator.",
   "secrets-not-allowed": "The product does not allow secrets: set secretAuthentication.",
   "no-secret": "The device has no secret; make one, or give it another credential.",
   "legacy-not-allowed": "The signature is HMAC-MD5, which the product takes only with legacySignatures.",

@@ -6,7 +6,8 @@ import { type CertificateIdentity, readAuthority, readCertificateTimes, readIden
 import { activeCertificatesMax, refuseOutcome } from "./certificates.ts";
 import { readOneDer } from "./foreign-authorities.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
-import type { AuthorityRecord, AuthorityStore, CertificateStore, DeviceStore, NewArrival } from "./ports.ts";
+import type { AuthorityRecord, AuthorityStore, CertificateStore, DeviceStore, NewArrival, SuspensionStore } from "./ports.ts";
+import { suspendedReason } from "./verdict.ts";
 
 export interface ForeignCertificateDeps {
   readonly authorities: AuthorityStore;
@@ -25,7 +26,7 @@ const candidatesMax = 32;
 export type Welcome = (certificateDer: Uint8Array, identity: CertificateIdentity) => Promise<string | undefined>;
 
 /** First connects: whether a registered authority vouches for the stranger, and what its tenant wants made of it. */
-export function createWelcome(deps: ForeignCertificateDeps): Welcome {
+export function createWelcome(deps: ForeignCertificateDeps & { readonly suspensions: Pick<SuspensionStore, "has"> }): Welcome {
   const { authorities, certificates, clock, log } = deps;
   return async (der, identity) => {
     const candidates = await authorities.findByName(identity.issuerNameSha256, candidatesMax);
@@ -37,6 +38,7 @@ export function createWelcome(deps: ForeignCertificateDeps): Welcome {
         continue;
       }
       if ((await authorities.findRevocation(authority.id, identity.serial)) !== undefined) return "revoked";
+      if (await deps.suspensions.has(authority.tenantId)) return suspendedReason;
       const arrival = createArrival(der, identity, authority, clock.now());
       if (arrival === undefined) return "odd-device-name";
       const outcome = await certificates.insertArrival(arrival);

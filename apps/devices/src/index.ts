@@ -4,4 +4,4 @@ export { createFailureBook, type FailureBook } from "./failure-book.ts";
 export type { ChangeStore, DeviceStores, ModelDirectory } from "./ports.ts";
 export { createPostgresDeviceStores, type DeviceDatabases } from "./postgres/stores.ts";
 export { createDeviceService, type DeviceServiceDeps } from "./service.ts";
-export { startUpkeep as startDeviceUpkeep } from "./upkeep.ts";
+export { startSuspensions as startDeviceSuspensions, startUpkeep as startDeviceUpkeep } from "./upkeep.ts";

@@ -8,16 +8,18 @@ import {
   createPostgresDeviceStores,
   deviceSettings,
   startDeviceEventRelay,
+  startDeviceSuspensions,
   startDeviceUpkeep,
 } from "./index.ts";
 
-const { eventsAddress, thingModelAddress } = addressSettings;
+const { accessAddress, eventsAddress, thingModelAddress } = addressSettings;
 const table = {
   ...deviceSettings,
   ...processSettings,
   ...rpcSettings,
   ...databaseSettings,
   ...keyEncryptionSettings,
+  accessAddress,
   eventsAddress,
   thingModelAddress,
 };
@@ -39,6 +41,9 @@ await runService("devices", table, async (life, settings, log) => {
   const statusUrl = settings.pkiUrl;
   const devices = createDeviceService({ stores, models, keyEncryptionKey, failures, statusUrl, clock: systemClock, log, metrics });
   life.add("upkeep", startDeviceUpkeep({ stores, clock: systemClock, log }));
+  const access = connectGrpc("access", settings.accessAddress, internalChannelCredentials(tls, "access"));
+  life.add("access client", access);
+  life.add("suspensions", startDeviceSuspensions({ stores, access, log }));
   const eventLog = connectGrpc("events", settings.eventsAddress, internalChannelCredentials(tls, "events"));
   life.add("events client", eventLog);
   const { events, changes } = stores;

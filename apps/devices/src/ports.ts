@@ -223,6 +223,13 @@ export interface CertificateCredential {
   readonly issuingPem: string;
 }
 
+/** Tenants that are suspended: their devices are let in nowhere. Credentials are found with the status `suspended` in place of their device's own. */
+export interface SuspensionStore {
+  /** These and no others, from now on. Committed with the changes that make gateways look at the devices of the others again. */
+  replace(tenantIds: readonly string[]): Promise<void>;
+  has(tenantId: string): Promise<boolean>;
+}
+
 /** A secret as it is kept, and the one before as long as both are good. */
 export interface StoredSecret {
   readonly sealed: string | undefined;
@@ -292,6 +299,8 @@ export interface RegistrationCredential {
   readonly secretAuthentication: boolean;
   readonly legacySignatures: boolean;
   readonly registration: string;
+  /** Its tenant is. */
+  readonly isSuspended: boolean;
   readonly secret: StoredSecret;
 }
 
@@ -387,6 +396,7 @@ export interface DeviceStores {
   readonly secrets: SecretStore;
   readonly publicKeys: PublicKeyStore;
   readonly failures: FailureStore;
+  readonly suspensions: SuspensionStore;
   readonly changes: ChangeStore;
   readonly events: DeviceEventStore;
 }

@@ -36,7 +36,7 @@ export function createDeviceService(deps: DeviceServiceDeps): DeviceApi {
   const { products, devices, certificates, authorities, credentials, secrets, publicKeys } = stores;
   const sealer = createSealer([deps.keyEncryptionKey]);
   const issued = { devices, certificates, authorities };
-  const welcome = createWelcome({ ...issued, clock, log });
+  const welcome = createWelcome({ ...issued, suspensions: stores.suspensions, clock, log });
   return {
     ...createProductOperations({ products, models, clock }),
     ...createDeviceOperations({ products, devices, clock }),

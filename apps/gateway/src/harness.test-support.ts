@@ -68,6 +68,8 @@ export class TestDevices {
   /** Of the one product there is. */
   options: Required<ProductOptions> = { acknowledgement: "persisted", historyDays: 90, deduplicateIds: false, pushDelta: true };
   isDown = false;
+  /** The tenant is. */
+  isSuspended = false;
 
   #up(): void {
     if (this.isDown) throw new PlatformError("unavailable", "the devices service is down");
@@ -190,6 +192,7 @@ export class TestDevices {
   #held(credentialId: string): DeviceIdentity {
     const identity = this.identities.get(credentialId);
     if (identity === undefined) throw new PlatformError("unauthenticated", "not authenticated");
+    if (this.isSuspended) throw new PlatformError("permissionDenied", "the tenant is suspended");
     return identity;
   }
 }
@@ -255,6 +258,8 @@ export interface Harness {
   readonly sessions: MemorySessions;
   /** API keys that are good, and whose they are. */
   readonly keys: Map<string, Caller>;
+  /** From now on no key is good, for this reason. */
+  refusesKeys(error: PlatformError): void;
   /** The same by their ids. */
   readonly scramVerifiers: Map<string, ScramVerifier>;
   /** A device with a certificate, made when first asked for. */
@@ -287,6 +292,7 @@ export async function startHarness(
   const sessions = createMemorySessions();
   const keys = new Map<string, Caller>();
   const scramVerifiers = new Map<string, ScramVerifier>();
+  let keyError: PlatformError | undefined;
   const metrics = createMetrics();
   const start = async (nodeId: string): Promise<Gateway> => {
     await cluster.nodes.register({ nodeId, kind: "gateway", address: "127.0.0.1:1" });
@@ -309,7 +315,10 @@ export async function startHarness(
       },
       sessions,
       access: {
-        authenticateKey: async (_caller, { secret }) => keys.get(secret) ?? refuseKey(),
+        authenticateKey: async (_caller, { secret }) => {
+          if (keyError !== undefined) throw keyError;
+          return keys.get(secret) ?? refuseKey();
+        },
         findScramVerifier: async (_caller, { keyId }) => scramVerifiers.get(keyId) ?? refuseKey(),
       },
       presence: cluster.presence,
@@ -357,6 +366,9 @@ export async function startHarness(
     waited,
     sessions,
     keys,
+    refusesKeys: (error) => {
+      keyError = error;
+    },
     scramVerifiers,
     metrics,
     credential: (name) => issueCredential(authority, devices, name),

@@ -2,6 +2,7 @@ import { asDeviceId, asDeviceName, asProductKey, asTenantId, type DeviceRef } fr
 import type { Database } from "@mooring/db";
 import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, StoredSecret } from "../ports.ts";
 import { gather } from "./gather.ts";
+import { statusSql } from "./suspension-store.ts";
 
 export interface DeviceColumns {
   readonly device_id: string;
@@ -51,7 +52,7 @@ interface KeyColumns extends DeviceColumns {
   readonly created_at: Date;
 }
 
-const deviceColumns = "d.id AS device_id, d.tenant_id, d.product_key, d.device_name, d.status";
+const deviceColumns = `d.id AS device_id, d.tenant_id, d.product_key, d.device_name, ${statusSql} AS status`;
 
 const certificateSql = `SELECT ${deviceColumns}, c.fingerprint, c.serial, c.status AS certificate_status, c.supersede_at,
   r.serial IS NOT NULL AS listed, c.not_before, c.not_after,

@@ -10,6 +10,7 @@ import { createFailureStore } from "./failure-store.ts";
 import { createProductStore } from "./product-store.ts";
 import { createPublicKeyStore } from "./public-key-store.ts";
 import { createSecretStore } from "./secret-store.ts";
+import { createSuspensionStore } from "./suspension-store.ts";
 
 export interface DeviceDatabases {
   /** For people and programs that manage devices, and the feed of changes. */
@@ -30,6 +31,7 @@ export function createPostgresDeviceStores({ control, authentication }: DeviceDa
     secrets: createSecretStore(control, changes),
     publicKeys: createPublicKeyStore(control, changes),
     failures: createFailureStore(control),
+    suspensions: createSuspensionStore(control, changes),
     changes,
     events: createDeviceEventStore(control),
   };

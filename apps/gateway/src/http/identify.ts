@@ -51,8 +51,10 @@ export function createIdentify(deps: IdentifyDeps): (socket: TLSSocket) => Promi
       return identity;
     } catch (error) {
       verdicts.delete(socket);
-      const isVerdict = error instanceof PlatformError && error.code === "unauthenticated";
-      deps.rare.onAuthFailure(isVerdict ? "certificate" : "unavailable");
+      const code = error instanceof PlatformError ? error.code : "internal";
+      const isVerdict = code === "unauthenticated";
+      deps.rare.onAuthFailure(isVerdict ? "certificate" : code === "permissionDenied" ? "tenantSuspended" : "unavailable");
+      if (code === "permissionDenied") throw error;
       if (isVerdict) {
         deps.guard.failed(claim, origin);
         throw error;

@@ -150,7 +150,8 @@ export async function judged<T extends DeviceIdentity | Caller | RegisteredDevic
     return await ask();
   } catch (error) {
     const code = error instanceof PlatformError ? error.code : "internal";
-    const isVerdict = code === "unauthenticated" || code === "permissionDenied" || code === "notFound" || code === "invalidArgument";
+    if (code === "permissionDenied") throw new SignOnRefused(ReasonCode.Banned, "tenantSuspended", error);
+    const isVerdict = code === "unauthenticated" || code === "notFound" || code === "invalidArgument";
     if (isVerdict) throw new SignOnRefused(ReasonCode.NotAuthorized, failure, error);
     throw new SignOnRefused(ReasonCode.ServerUnavailable, "unavailable", error);
   }

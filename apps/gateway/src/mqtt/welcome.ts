@@ -3,7 +3,7 @@ import type { ConnackPacket, ConnectPacket } from "@mooring/mqtt";
 import { isValidTopicName, ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import type { Arrival, Attendance } from "../attendance.ts";
 import type { Expiry } from "../auth/expiry.ts";
-import type { OperatorKeys } from "../auth/operator-keys.ts";
+import type { KeyHolder, OperatorKeys } from "../auth/operator-keys.ts";
 import type { WillRights } from "../auth/will-rights.ts";
 import type { Figures } from "../broker/figures.ts";
 import type { Session } from "../broker/session.ts";
@@ -185,7 +185,7 @@ export function welcomeClient(
   const start = channelStart(packet, deps.connack);
   const channel = new ClientChannel(start, session, { limits, counters, rights, figures }, output);
   session.attach(channel, will);
-  const holder = { onKeyRevoked: () => channel.revoke() };
+  const holder: KeyHolder = { onKeyRevoked: (reason) => channel.revoke(reason) };
   if (apiKey !== undefined) deps.operatorKeys.add(apiKey, holder);
   return {
     channel,

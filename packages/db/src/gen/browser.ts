@@ -53,6 +53,11 @@ export type Revocation = Prisma.RevocationModel
  */
 export type Authority = Prisma.AuthorityModel
 /**
+ * Model SuspendedTenant
+ * 
+ */
+export type SuspendedTenant = Prisma.SuspendedTenantModel
+/**
  * Model DeviceChange
  * 
  */

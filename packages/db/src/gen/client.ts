@@ -77,6 +77,11 @@ export type Revocation = Prisma.RevocationModel
  */
 export type Authority = Prisma.AuthorityModel
 /**
+ * Model SuspendedTenant
+ * 
+ */
+export type SuspendedTenant = Prisma.SuspendedTenantModel
+/**
  * Model DeviceChange
  * 
  */

@@ -409,6 +409,7 @@ export const ModelName = {
   Certificate: 'Certificate',
   Revocation: 'Revocation',
   Authority: 'Authority',
+  SuspendedTenant: 'SuspendedTenant',
   DeviceChange: 'DeviceChange',
   DeviceEvent: 'DeviceEvent',
   DevicePublicKey: 'DevicePublicKey',
@@ -451,7 +452,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "deviceChange" | "deviceEvent" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "thingModelVersion" | "thingModelFieldNumbers"
+    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "suspendedTenant" | "deviceChange" | "deviceEvent" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "thingModelVersion" | "thingModelFieldNumbers"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -970,6 +971,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.AuthorityCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.AuthorityCountAggregateOutputType> | number
+        }
+      }
+    }
+    SuspendedTenant: {
+      payload: Prisma.$SuspendedTenantPayload<ExtArgs>
+      fields: Prisma.SuspendedTenantFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.SuspendedTenantFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.SuspendedTenantFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        findFirst: {
+          args: Prisma.SuspendedTenantFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.SuspendedTenantFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        findMany: {
+          args: Prisma.SuspendedTenantFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>[]
+        }
+        create: {
+          args: Prisma.SuspendedTenantCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        createMany: {
+          args: Prisma.SuspendedTenantCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.SuspendedTenantCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>[]
+        }
+        delete: {
+          args: Prisma.SuspendedTenantDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        update: {
+          args: Prisma.SuspendedTenantUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        deleteMany: {
+          args: Prisma.SuspendedTenantDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.SuspendedTenantUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.SuspendedTenantUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>[]
+        }
+        upsert: {
+          args: Prisma.SuspendedTenantUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        aggregate: {
+          args: Prisma.SuspendedTenantAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateSuspendedTenant>
+        }
+        groupBy: {
+          args: Prisma.SuspendedTenantGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.SuspendedTenantGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.SuspendedTenantCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.SuspendedTenantCountAggregateOutputType> | number
         }
       }
     }
@@ -3013,6 +3088,8 @@ export type TransactionIsolationLevel = (typeof TransactionIsolationLevel)[keyof
 export const TenantScalarFieldEnum = {
   id: 'id',
   name: 'name',
+  suspendedAt: 'suspendedAt',
+  suspendedReason: 'suspendedReason',
   createdAt: 'createdAt'
 } as const
 
@@ -3137,6 +3214,13 @@ export const AuthorityScalarFieldEnum = {
 } as const
 
 export type AuthorityScalarFieldEnum = (typeof AuthorityScalarFieldEnum)[keyof typeof AuthorityScalarFieldEnum]
+
+
+export const SuspendedTenantScalarFieldEnum = {
+  tenantId: 'tenantId'
+} as const
+
+export type SuspendedTenantScalarFieldEnum = (typeof SuspendedTenantScalarFieldEnum)[keyof typeof SuspendedTenantScalarFieldEnum]
 
 
 export const DeviceChangeScalarFieldEnum = {
@@ -3826,6 +3910,7 @@ export type GlobalOmitConfig = {
   certificate?: Prisma.CertificateOmit
   revocation?: Prisma.RevocationOmit
   authority?: Prisma.AuthorityOmit
+  suspendedTenant?: Prisma.SuspendedTenantOmit
   deviceChange?: Prisma.DeviceChangeOmit
   deviceEvent?: Prisma.DeviceEventOmit
   devicePublicKey?: Prisma.DevicePublicKeyOmit

@@ -58,6 +58,7 @@ export const ModelName = {
   Certificate: 'Certificate',
   Revocation: 'Revocation',
   Authority: 'Authority',
+  SuspendedTenant: 'SuspendedTenant',
   DeviceChange: 'DeviceChange',
   DeviceEvent: 'DeviceEvent',
   DevicePublicKey: 'DevicePublicKey',
@@ -106,6 +107,8 @@ export type TransactionIsolationLevel = (typeof TransactionIsolationLevel)[keyof
 export const TenantScalarFieldEnum = {
   id: 'id',
   name: 'name',
+  suspendedAt: 'suspendedAt',
+  suspendedReason: 'suspendedReason',
   createdAt: 'createdAt'
 } as const
 
@@ -230,6 +233,13 @@ export const AuthorityScalarFieldEnum = {
 } as const
 
 export type AuthorityScalarFieldEnum = (typeof AuthorityScalarFieldEnum)[keyof typeof AuthorityScalarFieldEnum]
+
+
+export const SuspendedTenantScalarFieldEnum = {
+  tenantId: 'tenantId'
+} as const
+
+export type SuspendedTenantScalarFieldEnum = (typeof SuspendedTenantScalarFieldEnum)[keyof typeof SuspendedTenantScalarFieldEnum]
 
 
 export const DeviceChangeScalarFieldEnum = {

@@ -18,4 +18,4 @@ export { createEventService, type EventDeps, type EventService } from "./service
 export { eventSettings, type StartEventsDeps, startEvents } from "./start.ts";
 export { traceSettings } from "./trace/config.ts";
 export { startRefusalSweep } from "./trace/start.ts";
-export { readAddressRules, startWebhooks, type WebhookDeps, webhookSettings } from "./webhook/index.ts";
+export { startWebhooks, type WebhookDeps } from "./webhook/index.ts";

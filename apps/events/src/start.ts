@@ -1,7 +1,17 @@
 import { followSuspendedTenants } from "@mooring/cluster";
 import type { AccessApi, DeviceApi } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
-import { type Clock, type Lifecycle, type Log, type Metrics, type Settings, type SettingTable, steadyClock } from "@mooring/kit";
+import {
+  type Clock,
+  type Lifecycle,
+  type Log,
+  type Metrics,
+  outgoingSettings,
+  readAddressRules,
+  type Settings,
+  type SettingTable,
+  steadyClock,
+} from "@mooring/kit";
 import { createSealer } from "@mooring/pki";
 import type { Jobs } from "@mooring/queue";
 import type { ClusterView } from "./connections/ports.ts";
@@ -20,10 +30,10 @@ import { createPostgresTraceStore } from "./postgres/trace-store.ts";
 import { createEventService, type EventService } from "./service.ts";
 import { traceSettings } from "./trace/config.ts";
 import { startRefusalSweep } from "./trace/start.ts";
-import { readAddressRules, startWebhooks, webhookSettings } from "./webhook/index.ts";
+import { startWebhooks } from "./webhook/index.ts";
 
 /** What this service can be told, wherever it runs. */
-export const eventSettings = { ...logSettings, ...traceSettings, ...webhookSettings } as const satisfies SettingTable;
+export const eventSettings = { ...logSettings, ...traceSettings, ...outgoingSettings } as const satisfies SettingTable;
 
 /** Cursors of all subscriptions are written in one statement; the rest is what people ask about them. */
 const deliveryPool = 5;

@@ -4,6 +4,10 @@ export { Lifecycle, nextSignal, type Running, withTimeout } from "./lifecycle.ts
 export { createLog, type Log, silentLog } from "./log.ts";
 export { createMetrics, type Metrics } from "./metrics.ts";
 export { listen, runChecks, startOpsServer } from "./ops-server.ts";
+export { type AddressRules, createAddressRules } from "./outgoing/networks.ts";
+export { createResolve, type Resolve } from "./outgoing/resolve.ts";
+export { outgoingSettings, readAddressRules } from "./outgoing/settings.ts";
+export { lookUpTarget, readTarget, TargetRefused } from "./outgoing/target.ts";
 export { pause, startLoop } from "./poll.ts";
 export { reportStartFailure, runProcess, runService, StartError } from "./process.ts";
 export { processSettings } from "./process-settings.ts";

@@ -5,7 +5,7 @@ import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { asDeviceId, asDeviceName, asProductKey, asTenantId, type Caller, type DeviceRef, type NewRecord } from "@mooring/contracts";
 import { openDatabase } from "@mooring/db";
-import { createMetrics, type Running, silentLog } from "@mooring/kit";
+import { createAddressRules, createMetrics, type Running, silentLog } from "@mooring/kit";
 import { createSealer, sealKeyBytes } from "@mooring/pki";
 import { openJobs } from "@mooring/queue";
 import { createTestDatabase } from "@mooring/testkit";
@@ -17,7 +17,6 @@ import { startLog } from "../log/start.ts";
 import { createPostgresDeadLetterStore } from "../postgres/dead-letter-store.ts";
 import { createPostgresSubscriptionStore } from "../postgres/subscription-store.ts";
 import { Signal } from "../signal.ts";
-import { createAddressRules } from "./networks.ts";
 import { startReceiver } from "./receiver.test-support.ts";
 import { startWebhooks } from "./runner.ts";
 

@@ -1,2 +1,1 @@
-export { readAddressRules, webhookSettings } from "./config.ts";
 export { startWebhooks, type WebhookDeps } from "./runner.ts";

@@ -1,8 +1,7 @@
+import { createAddressRules, createResolve, type Resolve } from "@mooring/kit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { createAddressRules } from "./networks.ts";
 import { PostFailure, post } from "./post.ts";
 import { startReceiver } from "./receiver.test-support.ts";
-import { createResolve, type Resolve } from "./resolve.ts";
 
 let receiver: Awaited<ReturnType<typeof startReceiver>>;
 beforeEach(async () => {

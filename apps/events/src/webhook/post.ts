@@ -1,10 +1,7 @@
-// One HTTP POST to an address that somebody else chose. The address is checked where the socket is opened, after the name was looked up for this
-// very connection, so that a name that points elsewhere a moment later (DNS rebinding) changes nothing.
+// One HTTP POST to an address that somebody else chose: see kit's outgoing/target.ts.
 import { request as httpRequest, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
-import { isIP, type LookupFunction } from "node:net";
-import type { AddressRules } from "./networks.ts";
-import type { Resolve } from "./resolve.ts";
+import { type AddressRules, lookUpTarget, type Resolve, readTarget, TargetRefused } from "@mooring/kit";
 
 export interface PostDeps {
   readonly rules: AddressRules;
@@ -47,22 +44,19 @@ const later = new Set([408, 425, 429, 503]);
 
 /** Resolves when the endpoint has answered 2xx. Rejects with PostFailure, in whose message nothing of the answer's body or of the network is repeated. */
 export async function post(deps: PostDeps, { url, headers, body, signal }: PostRequest): Promise<void> {
-  const target = new URL(url);
-  const secure = target.protocol === "https:";
-  const port = Number(target.port || (secure ? 443 : 80));
-  // [::1] is written in brackets in a URL and without them everywhere else.
-  const hostname = target.hostname.replace(/^\[(.*)\]$/, "$1");
+  const target = readTarget(url);
+  const { hostname, port, secure, host, path } = target;
   const over = AbortSignal.any([signal, AbortSignal.timeout(deps.timeoutMs)]);
-  const addresses = await allowedAddresses(deps, { hostname, port, secure }, over);
+  const lookup = await lookUpTarget(deps, target, { signal: over }).catch((error: unknown) => {
+    throw error instanceof TargetRefused ? new PostFailure(error.message, "outage") : error;
+  });
   const options: RequestOptions = {
     method: "POST",
     host: hostname,
-    port,
-    path: `${target.pathname}${target.search}`,
-    headers: { ...headers, Host: target.host, "Content-Type": "application/json", "Content-Length": body.length, "User-Agent": "Mooring" },
+    ...{ port, path, lookup },
+    headers: { ...headers, Host: host, "Content-Type": "application/json", "Content-Length": body.length, "User-Agent": "Mooring" },
     // No shared sockets: each connection is opened, and its address checked, for one subscription.
     agent: false,
-    lookup: lookupIn(addresses),
     signal: over,
   };
   const request = secure ? httpsRequest(options) : httpRequest(options);
@@ -110,37 +104,6 @@ function drain(answer: Answer, bytesMax: number): void {
     bytes += chunk.length;
     if (bytes > bytesMax) answer.destroy();
   });
-}
-
-interface Target {
-  readonly hostname: string;
-  readonly port: number;
-  readonly secure: boolean;
-}
-
-async function allowedAddresses(deps: PostDeps, { hostname, port, secure }: Target, over: AbortSignal): Promise<readonly string[]> {
-  const found = isIP(hostname) === 0 ? await orAbort(deps.resolve(hostname), over) : [hostname];
-  const refusals = found.map((address) => deps.rules.refusal(address, port, secure));
-  const allowed = found.filter((_, at) => refusals[at] === undefined);
-  if (allowed.length > 0) return allowed;
-  throw new PostFailure(refusals[0] ?? "the name has no address", "outage");
-}
-
-function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(new PostFailure("the name could not be looked up in time", "outage")), { once: true });
-    promise.then(resolve, () => reject(new PostFailure("the name could not be looked up", "outage")));
-  });
-}
-
-/** Gives a socket the addresses that were checked, whatever the name means by now. */
-function lookupIn(addresses: readonly string[]): LookupFunction {
-  const entries = addresses.map((address) => ({ address, family: isIP(address) }));
-  return (_hostname, options, callback) => {
-    const [first] = entries;
-    if (options.all) callback(null, entries);
-    else callback(null, first?.address ?? "", first?.family ?? 0);
-  };
 }
 
 function codeOf(error: unknown): string {

@@ -1,10 +1,9 @@
-import { createMetrics, type Running, silentLog } from "@mooring/kit";
+import { createAddressRules, createMetrics, type Running, silentLog } from "@mooring/kit";
 import { openJobs } from "@mooring/queue";
 import { type PrivateRedis, startRedis } from "@mooring/testkit";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MemoryGroups } from "./memory-groups.test-support.ts";
-import { createAddressRules } from "./networks.ts";
 import { type Received, startReceiver } from "./receiver.test-support.ts";
 import { startWebhooks, type WebhookDeps } from "./runner.ts";
 

@@ -3,14 +3,23 @@
 // unacknowledged, in the subscription and here, until the endpoint has answered 2xx.
 import { hostname } from "node:os";
 import { type EndpointStatus, PlatformError } from "@mooring/contracts";
-import { type Clock, type Log, type Metrics, monotonicClock, type Running, startLoop, systemClock } from "@mooring/kit";
+import {
+  type AddressRules,
+  type Clock,
+  createResolve,
+  type Log,
+  type Metrics,
+  monotonicClock,
+  type Resolve,
+  type Running,
+  startLoop,
+  systemClock,
+} from "@mooring/kit";
 import type { JobQueue, Jobs } from "@mooring/queue";
 import type { DeliveryGroups, Member, WebhookSubscription, Webhooks } from "../delivery/ports.ts";
 import { type Batch, Endpoint } from "./endpoint.ts";
 import { type WebhookLimits, webhookLimits } from "./limits.ts";
-import type { AddressRules } from "./networks.ts";
 import { PostFailure, post } from "./post.ts";
-import { createResolve, type Resolve } from "./resolve.ts";
 import { createRoom } from "./room.ts";
 
 export interface WebhookDeps {

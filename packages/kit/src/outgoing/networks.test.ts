@@ -1,7 +1,7 @@
-import { loadSettings, SettingError } from "@mooring/kit";
 import { describe, expect, test } from "vitest";
-import { readAddressRules, webhookSettings } from "./config.ts";
+import { loadSettings, SettingError } from "../settings.ts";
 import { createAddressRules } from "./networks.ts";
+import { outgoingSettings, readAddressRules } from "./settings.ts";
 
 const ports = [443];
 const refused: readonly [what: string, address: string][] = [
@@ -72,7 +72,7 @@ test("a network that the operator allows can be reached, also over plain http an
 });
 
 test("settings: nothing inside is allowed by default, and what is no network or port is refused at the start", () => {
-  const read = (env: Record<string, string>) => readAddressRules(loadSettings(webhookSettings, env));
+  const read = (env: Record<string, string>) => readAddressRules(loadSettings(outgoingSettings, env));
   expect(read({}).refusal("10.0.0.1", 443, true)).toBeDefined();
   expect(read({ MOORING_WEBHOOK_ALLOW_NETWORKS: "10.0.0.0/8, fd00::/8" }).refusal("10.0.0.1", 443, false)).toBeUndefined();
   expect(read({ MOORING_WEBHOOK_PORTS: "9000" }).refusal("1.1.1.1", 9_000, true)).toBeUndefined();

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createDeviceService, createFailureBook, createPostgresDeviceStores } from "@mooring/app-devices";
 import { asTenantId, type Caller, type DeviceApi, PlatformError, serviceCaller } from "@mooring/contracts";
 import { type Database, migrate, openDatabase, startEmbeddedPostgres } from "@mooring/db";
-import { createMetrics, silentLog, systemClock } from "@mooring/kit";
+import { createAddressRules, createMetrics, silentLog, systemClock } from "@mooring/kit";
 import { type Benchmark, figure, table } from "./benchmark.ts";
 
 const devicesMax = 100_000;
@@ -83,6 +83,7 @@ async function openService(database: Database): Promise<{ readonly api: DeviceAp
     models: { get: nobody },
     keyEncryptionKey: randomBytes(32),
     failures: createFailureBook({ store: stores.failures, clock: systemClock, log: silentLog }),
+    rules: createAddressRules([], []),
     clock: systemClock,
     log: silentLog,
     metrics: createMetrics(),

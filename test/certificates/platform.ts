@@ -4,7 +4,7 @@ import { createDeviceService, createFailureBook, createPostgresDeviceStores } fr
 import { type Gateway, gatewaySettings, startGateway } from "@mooring/app-gateway";
 import { createMemoryCluster } from "@mooring/cluster";
 import { type AppendAck, type AppendFrame, type Caller, type DeviceApi, PlatformError } from "@mooring/contracts";
-import { createMetrics, type Log, loadSettings, silentLog, systemClock } from "@mooring/kit";
+import { createAddressRules, createMetrics, type Log, loadSettings, silentLog, systemClock } from "@mooring/kit";
 import { createRootAuthority, createServerCertificate } from "@mooring/pki";
 import { createMemorySessions, makeCaller, openTestDatabase } from "@mooring/testkit";
 
@@ -50,7 +50,7 @@ export async function openCertificatePlatform(): Promise<CertificatePlatform> {
   const models = { get: nothing };
   const failures = createFailureBook({ store: stores.failures, clock: systemClock, log: silentLog });
   const devices = createDeviceService({
-    ...{ stores, models, keyEncryptionKey, failures, clock: systemClock },
+    ...{ stores, models, keyEncryptionKey, failures, rules: createAddressRules([], []), clock: systemClock },
     ...{ log: listenTo(refusals), metrics: createMetrics() },
   });
   const nowMs = Date.now();

@@ -60,7 +60,9 @@ async function keptSession(waitS: string): Promise<{ readonly stdout: string; re
   return run(await clientOf("mosquitto_sub"), [...connectionArgs(device), ...flags], { timeoutMs: 30_000 });
 }
 
-test("everything of it ends within 2 s and is refused with the reason, and goes on after it with nothing lost", { timeout: 180_000 }, async () => {
+test("everything of it ends within 2 s and is refused with the reason, and goes on after it with nothing lost", {
+  timeout: 180_000,
+}, async () => {
   // A webhook whose endpoint is out, with a record that waits; a stream; a live device; a live back end; a message that waits for a session.
   receiver.status = 503;
   const filter = { productKey: device.productKey, kinds: ["properties"] };

@@ -192,6 +192,15 @@ function createCredentials({
     putRevocationList: async () => refuse(),
     getRevocationList: async () => refuse(),
     answerStatusRequest: async () => refuse(),
+    createClaim: async () => refuse(),
+    listClaims: async () => ({ claims: [] }),
+    getClaim: async () => refuse(),
+    updateClaim: async () => refuse(),
+    listClaimFailures: async () => ({ failures: [] }),
+    authenticateClaim: async () => refuse(),
+    checkClaim: async () => refuse(),
+    createClaimedCertificate: async () => refuse(),
+    provisionDevice: async () => refuse(),
     createDeviceSecret: async () => ({ secret: "s", version: 1 }),
     async rotateDeviceSecret(_, request) {
       calls.push(request);

@@ -17,7 +17,7 @@ import { createPostgresModelStore, createThingModelService } from "@mooring/app-
 import { type Cluster, createDeviceGateways } from "@mooring/cluster";
 import { createMessageIds, type DeviceApi, type GatewayApi } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
-import { type Lifecycle, type Log, type Metrics, type Settings, steadyClock, systemClock } from "@mooring/kit";
+import { type Lifecycle, type Log, type Metrics, readAddressRules, type Settings, steadyClock, systemClock } from "@mooring/kit";
 import { createSealer } from "@mooring/pki";
 import type { Jobs } from "@mooring/queue";
 import { createModelDirectory } from "@mooring/thing-model";
@@ -64,6 +64,7 @@ export async function startServices(life: Lifecycle, deps: ServicesDeps) {
     models: thingModels,
     keyEncryptionKey: deps.keyEncryptionKey,
     statusUrl: deps.settings.pkiUrl,
+    rules: readAddressRules(deps.settings),
     clock,
     log,
     metrics,

@@ -1,15 +1,15 @@
-import { assertMay, type DeviceAddress, type DeviceApi, uuidPattern } from "@mooring/contracts";
+import { assertMay, type DeviceAddress, type DeviceApi, PlatformError, uuidPattern } from "@mooring/contracts";
 import type { Clock } from "@mooring/kit";
 import { readIdentity, type Sealer } from "@mooring/pki";
 import { claimedNames } from "./certificate-names.ts";
 import { openSession, sealSession, sessionMs } from "./device-session.ts";
 import type { Welcome } from "./foreign-certificates.ts";
 import { createIssuerCheck } from "./issuer-check.ts";
-import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, SecretStore } from "./ports.ts";
+import type { CertificateCredential, ClaimStore, CredentialStore, KeyCredential, SecretCredential, SecretStore } from "./ports.ts";
 import { createRegistration } from "./registration.ts";
 import { createSecretAuthentication, judgeSecretRow, type SecretAuthentication } from "./secret-authentication.ts";
 import { goodSecrets } from "./secret-rules.ts";
-import { type ConcludeDeps, createConclude, isRefused, judgeStatus, type Verdict } from "./verdict.ts";
+import { type Conclude, isRefused, judgeStatus, type Verdict } from "./verdict.ts";
 
 export type AuthenticationOperations = Pick<
   DeviceApi,
@@ -18,9 +18,10 @@ export type AuthenticationOperations = Pick<
   SecretAuthentication &
   Pick<DeviceApi, "registerDevice">;
 
-export interface AuthenticationDeps extends ConcludeDeps {
+export interface AuthenticationDeps {
   readonly credentials: CredentialStore;
   readonly secrets: SecretStore;
+  readonly claims: Pick<ClaimStore, "hasCertificate">;
   /** Asked about certificates that nobody has seen. */
   readonly welcome: Welcome;
   readonly sealer: Sealer;
@@ -31,9 +32,8 @@ export interface AuthenticationDeps extends ConcludeDeps {
  * Whether a device is who it says. Every way out but one is a refusal, and whatever fails on the way (the database, a sealed value that does
  * not open) throws.
  */
-export function createAuthenticationOperations(deps: AuthenticationDeps): AuthenticationOperations {
+export function createAuthenticationOperations(deps: AuthenticationDeps, conclude: Conclude): AuthenticationOperations {
   const { credentials, clock } = deps;
-  const conclude = createConclude(deps);
   const issuedByAuthority = createIssuerCheck();
 
   async function judgeCertificate(der: Uint8Array): Promise<Judged> {
@@ -42,6 +42,8 @@ export function createAuthenticationOperations(deps: AuthenticationDeps): Authen
     const { fingerprintSha256: fingerprint, serial, commonName } = read.identity;
     let credential = await credentials.findCertificate(fingerprint);
     if (credential === undefined) {
+      if (await deps.claims.hasCertificate(fingerprint))
+        throw new PlatformError("failedPrecondition", "the certificate is a claim's: it provisions devices and is none");
       const fault = await deps.welcome(der, read.identity);
       if (fault !== undefined) return { verdict: { refused: fault }, fingerprint, device: claimedNames(der) };
       credential = await credentials.findCertificate(fingerprint);
@@ -49,7 +51,7 @@ export function createAuthenticationOperations(deps: AuthenticationDeps): Authen
     }
     const { device } = credential;
     // The row is only as good as what wrote it: the bytes must also say this device and be signed by its tenant's authority.
-    const isNamed = credential.authorityKind !== "own" || commonName === device.deviceName;
+    const isNamed = credential.authorityKind !== "own" || commonName === (credential.commonName ?? device.deviceName);
     const odd = serial !== credential.serial || !isNamed;
     if (odd || credential.authorityTenantId !== device.tenantId) return { verdict: { refused: "mismatch" }, fingerprint, device };
     const fault = issuedByAuthority(der, credential, clock.now());

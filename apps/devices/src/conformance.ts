@@ -3,6 +3,7 @@ import { makeCaller } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeAuthorities } from "./conformance/authorities.ts";
 import { describeCertificateLife } from "./conformance/certificate-life.ts";
+import { describeClaims } from "./conformance/claims.ts";
 import { describeCertificates, describeSecrets } from "./conformance/credentials.ts";
 import { describeFailures } from "./conformance/failures.ts";
 import { describeKeys } from "./conformance/keys.ts";
@@ -39,6 +40,7 @@ export function describeDeviceApi(title: string, open: () => Promise<Harness>): 
     describeKeys(given);
     describeFailures(given);
     describeSessions(given);
+    describeClaims(given);
     describeSuspensions(given);
     describeRights(given);
 

@@ -6,7 +6,7 @@ import { type CertificateIdentity, readAuthority, readCertificateTimes, readIden
 import { activeCertificatesMax, refuseOutcome } from "./certificates.ts";
 import { readOneDer } from "./foreign-authorities.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
-import type { AuthorityRecord, AuthorityStore, CertificateStore, DeviceStore, NewArrival, SuspensionStore } from "./ports.ts";
+import type { AuthorityRecord, AuthorityStore, CertificateStore, ClaimStore, DeviceStore, NewArrival, SuspensionStore } from "./ports.ts";
 import { suspendedReason } from "./verdict.ts";
 
 export interface ForeignCertificateDeps {
@@ -100,33 +100,43 @@ function toCertificate(
   };
 }
 
-export function createForeignCertificateOperations(deps: ForeignCertificateDeps): Pick<DeviceApi, "registerCertificate"> {
-  const { authorities, certificates, devices, clock } = deps;
+/**
+ * A certificate that one of the tenant's active registered authorities has signed, to be kept. Throws invalidArgument naming what is wrong.
+ */
+export async function readForeignLeaf(
+  { authorities, clock }: Pick<ForeignCertificateDeps, "authorities" | "clock">,
+  tenantId: string,
+  certificatePem: string,
+): Promise<NewArrival["certificate"]> {
+  const der = readOneDer(certificatePem);
+  const read = readIdentity(der);
+  if (!read.ok) throw invalidField("/certificatePem", `cannot be a device's: ${read.reason}`);
+  let fault = "none of the tenant's active authorities has signed it";
+  for (const authority of await authorities.list(tenantId, 1_000)) {
+    if (authority.kind !== "foreign" || authority.status !== "active" || authority.issuerName !== read.identity.issuerNameSha256) continue;
+    const found = faultOf(der, authority, clock.now());
+    if (found === undefined) return toCertificate(der, read.identity, { authorityId: authority.id, status: "active" });
+    fault = found;
+  }
+  throw invalidField("/certificatePem", fault);
+}
+
+export function createForeignCertificateOperations(
+  deps: ForeignCertificateDeps & { readonly claims: Pick<ClaimStore, "hasCertificate"> },
+): Pick<DeviceApi, "registerCertificate"> {
+  const { certificates, devices, claims, clock } = deps;
   return {
     async registerCertificate(caller, request) {
       assertMay(caller, "devices.registerCertificate");
       const tenantId = tenantOf(caller);
       const device = await devices.find({ tenantId }, parseAddress(request));
       if (device === undefined) throw noDevice();
-      const der = readOneDer(request.certificatePem);
-      const read = readIdentity(der);
-      if (!read.ok) throw invalidField("/certificatePem", `cannot be a device's: ${read.reason}`);
-      let fault = "none of the tenant's active authorities has signed it";
-      for (const authority of await authorities.list(tenantId, 1_000)) {
-        if (authority.kind !== "foreign" || authority.status !== "active" || authority.issuerName !== read.identity.issuerNameSha256)
-          continue;
-        const found = faultOf(der, authority, clock.now());
-        if (found !== undefined) {
-          fault = found;
-          continue;
-        }
-        const { deviceId } = device;
-        const certificate = toCertificate(der, read.identity, { authorityId: authority.id, status: "active" });
-        refuseOutcome(await certificates.insert({ ...certificate, deviceId }, { activeMax: activeCertificatesMax, nowMs: clock.now() }));
-        const { authorityId: _, pem: __, ...answer } = certificate;
-        return answer;
-      }
-      throw invalidField("/certificatePem", fault);
+      const certificate = await readForeignLeaf(deps, tenantId, request.certificatePem);
+      if (await claims.hasCertificate(certificate.fingerprint)) refuseOutcome("taken");
+      const { deviceId } = device;
+      refuseOutcome(await certificates.insert({ ...certificate, deviceId }, { activeMax: activeCertificatesMax, nowMs: clock.now() }));
+      const { authorityId: _, pem: __, ...answer } = certificate;
+      return answer;
     },
   };
 }

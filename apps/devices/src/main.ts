@@ -1,5 +1,5 @@
 import { databaseSettings, openDatabase } from "@mooring/db";
-import { createMetrics, processSettings, runService, systemClock } from "@mooring/kit";
+import { createMetrics, outgoingSettings, processSettings, readAddressRules, runService, systemClock } from "@mooring/kit";
 import { keyEncryptionSettings, readKeyEncryptionKey } from "@mooring/pki";
 import { addressSettings, connectGrpc, internalChannelCredentials, loadInternalTls, rpcSettings, serveInternally } from "@mooring/rpc";
 import {
@@ -15,6 +15,7 @@ import {
 const { accessAddress, eventsAddress, thingModelAddress } = addressSettings;
 const table = {
   ...deviceSettings,
+  ...outgoingSettings,
   ...processSettings,
   ...rpcSettings,
   ...databaseSettings,
@@ -39,7 +40,17 @@ await runService("devices", table, async (life, settings, log) => {
   const failures = createFailureBook({ store: stores.failures, clock: systemClock, log });
   life.add("failures", failures.start());
   const statusUrl = settings.pkiUrl;
-  const devices = createDeviceService({ stores, models, keyEncryptionKey, failures, statusUrl, clock: systemClock, log, metrics });
+  const devices = createDeviceService({
+    stores,
+    models,
+    keyEncryptionKey,
+    failures,
+    statusUrl,
+    rules: readAddressRules(settings),
+    clock: systemClock,
+    log,
+    metrics,
+  });
   life.add("upkeep", startDeviceUpkeep({ stores, clock: systemClock, log }));
   const access = connectGrpc("access", settings.accessAddress, internalChannelCredentials(tls, "access"));
   life.add("access client", access);

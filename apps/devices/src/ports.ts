@@ -3,6 +3,7 @@ import type {
   AuthorityMode,
   Certificate,
   CertificateProfile,
+  Claim,
   ConnectionFailure,
   Device,
   DeviceAddress,
@@ -15,6 +16,7 @@ import type {
   ProductSecrecy,
   ProvisioningTemplate,
   Registration,
+  SignOnOrigin,
   ThingModelApi,
   ThingModelPin,
   ValidationMode,
@@ -166,6 +168,8 @@ export interface InsertLimits {
   readonly nowMs: number;
   /** The certificate that this one is to replace, and when it stops working. */
   readonly supersede?: { readonly fingerprint: string; readonly atMs: number };
+  /** The certificate that was renewed: the new one is of the same origin. */
+  readonly renewed?: string;
 }
 
 /** A device that shows a certificate nobody has seen, to be made. */
@@ -210,6 +214,8 @@ export interface CertificateCredential {
   readonly fingerprint: string;
   readonly serial: string;
   readonly status: string;
+  /** A claim provisioned it: its common name need not be the device's, but is the one that was written down. */
+  readonly commonName: string | undefined;
   readonly supersedeAtMs: number | undefined;
   /** It is on its authority's list. */
   readonly listed: boolean;
@@ -221,6 +227,97 @@ export interface CertificateCredential {
   readonly authorityStatus: string;
   readonly listDueMs: number | undefined;
   readonly issuingPem: string;
+}
+
+/** A claim as it is kept. */
+export interface ClaimRecord extends Omit<Claim, "claimId" | "hookUrl"> {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly authorityId: string;
+  readonly serial: string;
+  readonly hookUrl: string | undefined;
+  readonly sealedHookSecret: string | undefined;
+}
+
+export interface ClaimPatch {
+  readonly status?: string;
+  readonly namePattern?: string;
+  readonly tags?: Tags;
+  readonly devicesMax?: number;
+  readonly allowsNewKeys?: boolean;
+}
+
+/** Null takes the hook away. */
+export interface HookPatch {
+  readonly hookUrl: string | null;
+  readonly sealedHookSecret: string | null;
+}
+
+/** All that decides whether a claim holds, read at one moment. */
+export interface ClaimCredential extends ClaimRecord {
+  readonly authorityTenantId: string;
+  readonly authorityKind: string;
+  readonly authorityStatus: string;
+  readonly issuingPem: string;
+  readonly listDueMs: number | undefined;
+  /** Its certificate is on its authority's list. */
+  readonly listed: boolean;
+  readonly isSuspended: boolean;
+}
+
+export interface Provisioning {
+  /** As it is made when there is none. */
+  readonly device: Device;
+  readonly certificate: Omit<NewCertificate, "deviceId">;
+  /** A device that has a certificate for the same key is given that one again. */
+  readonly keepsKnown: boolean;
+  readonly isSameKey: (certificatePem: string) => boolean;
+  readonly by: Author;
+  readonly activeMax: number;
+}
+
+export interface KeptCertificate {
+  readonly pem: string;
+  readonly issuingPem: string;
+  readonly notAfterMs: number;
+}
+
+export type ProvisioningOutcome =
+  | { readonly made: "made" | "same" | "renewed"; readonly kept?: KeptCertificate }
+  | "claim-over"
+  | "claim-limit"
+  | "name-taken"
+  | "provisioned-already"
+  | "disabled"
+  | "too-many-certificates";
+
+export interface StoredClaimFailure extends SignOnOrigin {
+  readonly reason: string;
+  readonly serial: string;
+  readonly count: number;
+  readonly firstAtMs: number;
+  readonly lastAtMs: number;
+}
+
+export interface ClaimStore {
+  /** `name` when the product has one of this name, `certificate` when somebody has the certificate. Atomic. */
+  insert(claim: ClaimRecord, max: number): Promise<"inserted" | "name" | "certificate" | "limit">;
+  find(tenantId: string, productKey: string, name: string): Promise<ClaimRecord | undefined>;
+  /** Newest first. */
+  list(tenantId: string, productKey: string, limit: number): Promise<readonly ClaimRecord[]>;
+  /** Undefined when it is revoked and that would be changed. Puts its certificate on its authority's list, or takes it off. */
+  update(claim: ClaimRecord, patch: ClaimPatch & Partial<HookPatch>, nowMs: number): Promise<ClaimRecord | undefined>;
+  /** One statement. */
+  findCredential(by: { readonly id: string } | { readonly fingerprint: string }): Promise<ClaimCredential | undefined>;
+  hasCertificate(fingerprint: string): Promise<boolean>;
+  /** Atomic; committed with the changes. */
+  provision(claim: ClaimCredential, plan: Provisioning): Promise<ProvisioningOutcome>;
+  addFailure(
+    claimId: string,
+    failure: SignOnOrigin & { readonly reason: string; readonly serial: string; readonly atMs: number },
+  ): Promise<void>;
+  /** Newest first. */
+  listFailures(claimId: string, sinceMs: number): Promise<readonly StoredClaimFailure[]>;
 }
 
 /** Tenants that are suspended: their devices are let in nowhere. Credentials are found with the status `suspended` in place of their device's own. */
@@ -396,6 +493,7 @@ export interface DeviceStores {
   readonly secrets: SecretStore;
   readonly publicKeys: PublicKeyStore;
   readonly failures: FailureStore;
+  readonly claims: ClaimStore;
   readonly suspensions: SuspensionStore;
   readonly changes: ChangeStore;
   readonly events: DeviceEventStore;

@@ -10,7 +10,7 @@ export interface Refused {
 }
 
 /** How it tried to prove who it is. */
-export type Method = "certificate" | "secret" | "token" | "jwt" | "psk" | "session" | "registration" | "check";
+export type Method = "certificate" | "secret" | "token" | "jwt" | "psk" | "session" | "registration" | "claim" | "check";
 
 export interface About {
   /** The device in whose name it was tried, as far as that was said. */

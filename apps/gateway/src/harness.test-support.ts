@@ -9,6 +9,7 @@ import {
   asProductKey,
   asTenantId,
   type Caller,
+  type ClaimIdentity,
   type DeviceChange,
   type DeviceIdentity,
   type DeviceRef,
@@ -18,6 +19,7 @@ import {
   type NewRecord,
   PlatformError,
   type ProductOptions,
+  type ProvisioningRequest,
   type Refusal,
   type RegistrationProof,
   type ScramVerifier,
@@ -77,7 +79,41 @@ export class TestDevices {
 
   async authenticateCertificate(_caller: Caller, { certificateDer }: { readonly certificateDer: Uint8Array }): Promise<DeviceIdentity> {
     this.#up();
-    return this.#held(`certificate:${createHash("sha256").update(certificateDer).digest("hex")}`);
+    const credentialId = `certificate:${createHash("sha256").update(certificateDer).digest("hex")}`;
+    if (this.claims.has(credentialId)) throw new PlatformError("failedPrecondition", "a claim's");
+    return this.#held(credentialId);
+  }
+
+  /** Claims by `certificate:{fingerprint}`, and what was asked by them. */
+  readonly claims = new Map<string, ClaimIdentity>();
+  readonly provisionings: object[] = [];
+  /** What is wrong with the next of them. */
+  provisioningError: PlatformError | undefined;
+
+  async authenticateClaim(_caller: Caller, { certificateDer }: { readonly certificateDer: Uint8Array }): Promise<ClaimIdentity> {
+    const claim = this.claims.get(`certificate:${createHash("sha256").update(certificateDer).digest("hex")}`);
+    if (claim === undefined) throw new PlatformError("unauthenticated", "not authenticated");
+    return claim;
+  }
+
+  async checkClaim(_caller: Caller, { claimId }: { readonly claimId: string }): Promise<ClaimIdentity> {
+    const claim = [...this.claims.values()].find((one) => one.claimId === claimId);
+    if (claim === undefined) throw new PlatformError("unauthenticated", "not authenticated");
+    return claim;
+  }
+
+  async createClaimedCertificate(_caller: Caller, { origin: _, ...request }: { readonly csrPem?: string; readonly origin: object }) {
+    this.provisionings.push(request);
+    if (this.provisioningError !== undefined) throw this.provisioningError;
+    const key = request.csrPem === undefined ? { privateKeyPem: "KEY" } : {};
+    return { certificateId: "ab", certificatePem: "PEM", ownershipToken: "TOKEN", ...key };
+  }
+
+  async provisionDevice(_caller: Caller, { parameters, ...request }: ProvisioningRequest) {
+    this.provisionings.push({ ...request, parameters });
+    if (this.provisioningError !== undefined) throw this.provisioningError;
+    const deviceName = parameters["serial"] ?? parameters["SerialNumber"] ?? "";
+    return { productKey, deviceName, certificatePem: "PEM", chainPem: "CHAIN", notAfterMs: 86_400_000 };
   }
 
   async authenticateSecret(

@@ -26,6 +26,10 @@ export interface GatewayDeps {
     | "listAuthorities"
     | "listChanges"
     | "renewCertificate"
+    | "authenticateClaim"
+    | "checkClaim"
+    | "createClaimedCertificate"
+    | "provisionDevice"
   >;
   readonly thingModels: Pick<ThingModelApi, "get" | "listChanges">;
   readonly shadow: Pick<ShadowApi, "get" | "update" | "delete" | "listNames" | "deviceReady" | "waitApplied">;

@@ -1,5 +1,6 @@
 import type { Caller } from "./caller.ts";
 import type { CertificateApi, CertificateProfile } from "./certificates.ts";
+import type { ClaimApi } from "./claims.ts";
 import type { DeviceAddress, DeviceRef } from "./ids.ts";
 import type { PageRequest } from "./page.ts";
 
@@ -112,7 +113,7 @@ export interface DeviceChange {
 }
 
 /** Products, devices and their credentials: who exists and how it proves it. */
-export interface DeviceApi extends CertificateApi {
+export interface DeviceApi extends CertificateApi, ClaimApi {
   /** Throws `alreadyExists` when the key is taken, whoever's it is: product keys are unique on the platform. */
   createProduct(caller: Caller, request: CreateProduct): Promise<Product>;
   getProduct(caller: Caller, request: { readonly productKey: string }): Promise<Product>;
@@ -162,7 +163,10 @@ export interface DeviceApi extends CertificateApi {
   addPublicKey(caller: Caller, request: DeviceAddress & { readonly publicKeyPem: string }): Promise<DevicePublicKey>;
   listPublicKeys(caller: Caller, request: DeviceAddress): Promise<{ readonly keys: readonly DevicePublicKey[] }>;
   deletePublicKey(caller: Caller, request: DeviceAddress & { readonly keyId: string }): Promise<Record<never, never>>;
-  /** `unauthenticated` with one and the same message whatever is wrong; the reason is in the log, the metrics and the device's failures. */
+  /**
+   * `unauthenticated` with one and the same message whatever is wrong; the reason is in the log, the metrics and the device's failures.
+   * `failedPrecondition` for a claim's certificate: that is for `authenticateClaim`.
+   */
   authenticateCertificate(
     caller: Caller,
     request: { readonly certificateDer: Uint8Array; readonly origin?: SignOnOrigin },

@@ -3,6 +3,7 @@ import type { DeviceStores } from "../ports.ts";
 import { createAuthorityStore } from "./authority-store.ts";
 import { createCertificateStore } from "./certificate-store.ts";
 import { createChangeLog } from "./change-log.ts";
+import { createClaimStore } from "./claim-store.ts";
 import { createCredentialStore } from "./credential-store.ts";
 import { createDeviceEventStore } from "./device-event-store.ts";
 import { createDeviceStore } from "./device-store.ts";
@@ -31,6 +32,7 @@ export function createPostgresDeviceStores({ control, authentication }: DeviceDa
     secrets: createSecretStore(control, changes),
     publicKeys: createPublicKeyStore(control, changes),
     failures: createFailureStore(control),
+    claims: createClaimStore(control, changes),
     suspensions: createSuspensionStore(control, changes),
     changes,
     events: createDeviceEventStore(control),

@@ -53,8 +53,18 @@ export function createIdentify(deps: IdentifyDeps): (socket: TLSSocket) => Promi
       verdicts.delete(socket);
       const code = error instanceof PlatformError ? error.code : "internal";
       const isVerdict = code === "unauthenticated";
-      deps.rare.onAuthFailure(isVerdict ? "certificate" : code === "permissionDenied" ? "tenantSuspended" : "unavailable");
+      deps.rare.onAuthFailure(
+        isVerdict
+          ? "certificate"
+          : code === "permissionDenied"
+            ? "tenantSuspended"
+            : code === "failedPrecondition"
+              ? "certificate"
+              : "unavailable",
+      );
       if (code === "permissionDenied") throw error;
+      if (code === "failedPrecondition")
+        throw new PlatformError("permissionDenied", "a claim's certificate is good for POST /ext/claim/provision alone", { cause: error });
       if (isVerdict) {
         deps.guard.failed(claim, origin);
         throw error;

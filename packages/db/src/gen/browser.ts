@@ -53,6 +53,16 @@ export type Revocation = Prisma.RevocationModel
  */
 export type Authority = Prisma.AuthorityModel
 /**
+ * Model Claim
+ * 
+ */
+export type Claim = Prisma.ClaimModel
+/**
+ * Model ClaimFailure
+ * 
+ */
+export type ClaimFailure = Prisma.ClaimFailureModel
+/**
  * Model SuspendedTenant
  * 
  */

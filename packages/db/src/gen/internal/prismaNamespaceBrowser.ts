@@ -58,6 +58,8 @@ export const ModelName = {
   Certificate: 'Certificate',
   Revocation: 'Revocation',
   Authority: 'Authority',
+  Claim: 'Claim',
+  ClaimFailure: 'ClaimFailure',
   SuspendedTenant: 'SuspendedTenant',
   DeviceChange: 'DeviceChange',
   DeviceEvent: 'DeviceEvent',
@@ -195,7 +197,8 @@ export const CertificateScalarFieldEnum = {
   supersedeAt: 'supersedeAt',
   noticed: 'noticed',
   revokedAt: 'revokedAt',
-  revocationReason: 'revocationReason'
+  revocationReason: 'revocationReason',
+  claimId: 'claimId'
 } as const
 
 export type CertificateScalarFieldEnum = (typeof CertificateScalarFieldEnum)[keyof typeof CertificateScalarFieldEnum]
@@ -233,6 +236,44 @@ export const AuthorityScalarFieldEnum = {
 } as const
 
 export type AuthorityScalarFieldEnum = (typeof AuthorityScalarFieldEnum)[keyof typeof AuthorityScalarFieldEnum]
+
+
+export const ClaimScalarFieldEnum = {
+  id: 'id',
+  tenantId: 'tenantId',
+  productKey: 'productKey',
+  name: 'name',
+  status: 'status',
+  authorityId: 'authorityId',
+  fingerprint: 'fingerprint',
+  serial: 'serial',
+  notBefore: 'notBefore',
+  notAfter: 'notAfter',
+  namePattern: 'namePattern',
+  tags: 'tags',
+  devicesMax: 'devicesMax',
+  devices: 'devices',
+  allowsNewKeys: 'allowsNewKeys',
+  hookUrl: 'hookUrl',
+  sealedHookSecret: 'sealedHookSecret',
+  createdAt: 'createdAt'
+} as const
+
+export type ClaimScalarFieldEnum = (typeof ClaimScalarFieldEnum)[keyof typeof ClaimScalarFieldEnum]
+
+
+export const ClaimFailureScalarFieldEnum = {
+  claimId: 'claimId',
+  reason: 'reason',
+  serial: 'serial',
+  protocol: 'protocol',
+  address: 'address',
+  count: 'count',
+  firstAt: 'firstAt',
+  lastAt: 'lastAt'
+} as const
+
+export type ClaimFailureScalarFieldEnum = (typeof ClaimFailureScalarFieldEnum)[keyof typeof ClaimFailureScalarFieldEnum]
 
 
 export const SuspendedTenantScalarFieldEnum = {

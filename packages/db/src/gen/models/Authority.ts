@@ -302,6 +302,7 @@ export type AuthorityWhereInput = {
   createdAt?: Prisma.DateTimeFilter<"Authority"> | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateListRelationFilter | runtime.Types.Skip
   revocations?: Prisma.RevocationListRelationFilter | runtime.Types.Skip
+  claims?: Prisma.ClaimListRelationFilter | runtime.Types.Skip
 }
 
 export type AuthorityOrderByWithRelationInput = {
@@ -323,6 +324,7 @@ export type AuthorityOrderByWithRelationInput = {
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
   certificates?: Prisma.CertificateOrderByRelationAggregateInput | runtime.Types.Skip
   revocations?: Prisma.RevocationOrderByRelationAggregateInput | runtime.Types.Skip
+  claims?: Prisma.ClaimOrderByRelationAggregateInput | runtime.Types.Skip
 }
 
 export type AuthorityWhereUniqueInput = Prisma.AtLeast<{
@@ -347,6 +349,7 @@ export type AuthorityWhereUniqueInput = Prisma.AtLeast<{
   createdAt?: Prisma.DateTimeFilter<"Authority"> | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateListRelationFilter | runtime.Types.Skip
   revocations?: Prisma.RevocationListRelationFilter | runtime.Types.Skip
+  claims?: Prisma.ClaimListRelationFilter | runtime.Types.Skip
 }, "id" | "fingerprint">
 
 export type AuthorityOrderByWithAggregationInput = {
@@ -414,6 +417,7 @@ export type AuthorityCreateInput = {
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
   revocations?: Prisma.RevocationCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedCreateInput = {
@@ -435,6 +439,7 @@ export type AuthorityUncheckedCreateInput = {
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityUpdateInput = {
@@ -456,6 +461,7 @@ export type AuthorityUpdateInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
   revocations?: Prisma.RevocationUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedUpdateInput = {
@@ -477,6 +483,7 @@ export type AuthorityUncheckedUpdateInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 export type AuthorityCreateManyInput = {
@@ -640,6 +647,20 @@ export type BigIntFieldUpdateOperationsInput = {
   divide?: bigint | number | runtime.Types.Skip
 }
 
+export type AuthorityCreateNestedOneWithoutClaimsInput = {
+  create?: Prisma.XOR<Prisma.AuthorityCreateWithoutClaimsInput, Prisma.AuthorityUncheckedCreateWithoutClaimsInput> | runtime.Types.Skip
+  connectOrCreate?: Prisma.AuthorityCreateOrConnectWithoutClaimsInput | runtime.Types.Skip
+  connect?: Prisma.AuthorityWhereUniqueInput | runtime.Types.Skip
+}
+
+export type AuthorityUpdateOneRequiredWithoutClaimsNestedInput = {
+  create?: Prisma.XOR<Prisma.AuthorityCreateWithoutClaimsInput, Prisma.AuthorityUncheckedCreateWithoutClaimsInput> | runtime.Types.Skip
+  connectOrCreate?: Prisma.AuthorityCreateOrConnectWithoutClaimsInput | runtime.Types.Skip
+  upsert?: Prisma.AuthorityUpsertWithoutClaimsInput | runtime.Types.Skip
+  connect?: Prisma.AuthorityWhereUniqueInput | runtime.Types.Skip
+  update?: Prisma.XOR<Prisma.XOR<Prisma.AuthorityUpdateToOneWithWhereWithoutClaimsInput, Prisma.AuthorityUpdateWithoutClaimsInput>, Prisma.AuthorityUncheckedUpdateWithoutClaimsInput> | runtime.Types.Skip
+}
+
 export type AuthorityCreateWithoutCertificatesInput = {
   id: string
   tenantId: string
@@ -658,6 +679,7 @@ export type AuthorityCreateWithoutCertificatesInput = {
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedCreateWithoutCertificatesInput = {
@@ -678,6 +700,7 @@ export type AuthorityUncheckedCreateWithoutCertificatesInput = {
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityCreateOrConnectWithoutCertificatesInput = {
@@ -714,6 +737,7 @@ export type AuthorityUpdateWithoutCertificatesInput = {
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedUpdateWithoutCertificatesInput = {
@@ -734,6 +758,7 @@ export type AuthorityUncheckedUpdateWithoutCertificatesInput = {
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 export type AuthorityCreateWithoutRevocationsInput = {
@@ -754,6 +779,7 @@ export type AuthorityCreateWithoutRevocationsInput = {
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedCreateWithoutRevocationsInput = {
@@ -774,6 +800,7 @@ export type AuthorityUncheckedCreateWithoutRevocationsInput = {
   crlNextUpdate?: Date | string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityCreateOrConnectWithoutRevocationsInput = {
@@ -810,6 +837,7 @@ export type AuthorityUpdateWithoutRevocationsInput = {
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedUpdateWithoutRevocationsInput = {
@@ -830,6 +858,107 @@ export type AuthorityUncheckedUpdateWithoutRevocationsInput = {
   crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+}
+
+export type AuthorityCreateWithoutClaimsInput = {
+  id: string
+  tenantId: string
+  kind?: string | runtime.Types.Skip
+  status?: string | runtime.Types.Skip
+  rootPem?: string | null | runtime.Types.Skip
+  sealedRoot?: string | null | runtime.Types.Skip
+  issuingPem: string
+  sealedKey?: string | null | runtime.Types.Skip
+  fingerprint?: string | null | runtime.Types.Skip
+  issuerName?: string | null | runtime.Types.Skip
+  mode?: string | runtime.Types.Skip
+  template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  nonce?: string | null | runtime.Types.Skip
+  crlNumber?: bigint | number | runtime.Types.Skip
+  crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  createdAt?: Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  revocations?: Prisma.RevocationCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+}
+
+export type AuthorityUncheckedCreateWithoutClaimsInput = {
+  id: string
+  tenantId: string
+  kind?: string | runtime.Types.Skip
+  status?: string | runtime.Types.Skip
+  rootPem?: string | null | runtime.Types.Skip
+  sealedRoot?: string | null | runtime.Types.Skip
+  issuingPem: string
+  sealedKey?: string | null | runtime.Types.Skip
+  fingerprint?: string | null | runtime.Types.Skip
+  issuerName?: string | null | runtime.Types.Skip
+  mode?: string | runtime.Types.Skip
+  template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  nonce?: string | null | runtime.Types.Skip
+  crlNumber?: bigint | number | runtime.Types.Skip
+  crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  createdAt?: Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  revocations?: Prisma.RevocationUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+}
+
+export type AuthorityCreateOrConnectWithoutClaimsInput = {
+  where: Prisma.AuthorityWhereUniqueInput
+  create: Prisma.XOR<Prisma.AuthorityCreateWithoutClaimsInput, Prisma.AuthorityUncheckedCreateWithoutClaimsInput>
+}
+
+export type AuthorityUpsertWithoutClaimsInput = {
+  update: Prisma.XOR<Prisma.AuthorityUpdateWithoutClaimsInput, Prisma.AuthorityUncheckedUpdateWithoutClaimsInput>
+  create: Prisma.XOR<Prisma.AuthorityCreateWithoutClaimsInput, Prisma.AuthorityUncheckedCreateWithoutClaimsInput>
+  where?: Prisma.AuthorityWhereInput | runtime.Types.Skip
+}
+
+export type AuthorityUpdateToOneWithWhereWithoutClaimsInput = {
+  where?: Prisma.AuthorityWhereInput | runtime.Types.Skip
+  data: Prisma.XOR<Prisma.AuthorityUpdateWithoutClaimsInput, Prisma.AuthorityUncheckedUpdateWithoutClaimsInput>
+}
+
+export type AuthorityUpdateWithoutClaimsInput = {
+  id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  kind?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  revocations?: Prisma.RevocationUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+}
+
+export type AuthorityUncheckedUpdateWithoutClaimsInput = {
+  id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  kind?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  revocations?: Prisma.RevocationUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 
@@ -840,11 +969,13 @@ export type AuthorityUncheckedUpdateWithoutRevocationsInput = {
 export type AuthorityCountOutputType = {
   certificates: number
   revocations: number
+  claims: number
 }
 
 export type AuthorityCountOutputTypeSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   certificates?: boolean | AuthorityCountOutputTypeCountCertificatesArgs
   revocations?: boolean | AuthorityCountOutputTypeCountRevocationsArgs
+  claims?: boolean | AuthorityCountOutputTypeCountClaimsArgs
 }
 
 /**
@@ -871,6 +1002,13 @@ export type AuthorityCountOutputTypeCountRevocationsArgs<ExtArgs extends runtime
   where?: Prisma.RevocationWhereInput | runtime.Types.Skip
 }
 
+/**
+ * AuthorityCountOutputType without action
+ */
+export type AuthorityCountOutputTypeCountClaimsArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  where?: Prisma.ClaimWhereInput | runtime.Types.Skip
+}
+
 
 export type AuthoritySelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean | runtime.Types.Skip
@@ -891,6 +1029,7 @@ export type AuthoritySelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   createdAt?: boolean | runtime.Types.Skip
   certificates?: boolean | Prisma.Authority$certificatesArgs<ExtArgs> | runtime.Types.Skip
   revocations?: boolean | Prisma.Authority$revocationsArgs<ExtArgs> | runtime.Types.Skip
+  claims?: boolean | Prisma.Authority$claimsArgs<ExtArgs> | runtime.Types.Skip
   _count?: boolean | Prisma.AuthorityCountOutputTypeDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["authority"]>
 
@@ -955,6 +1094,7 @@ export type AuthorityOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs 
 export type AuthorityInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   certificates?: boolean | Prisma.Authority$certificatesArgs<ExtArgs> | runtime.Types.Skip
   revocations?: boolean | Prisma.Authority$revocationsArgs<ExtArgs> | runtime.Types.Skip
+  claims?: boolean | Prisma.Authority$claimsArgs<ExtArgs> | runtime.Types.Skip
   _count?: boolean | Prisma.AuthorityCountOutputTypeDefaultArgs<ExtArgs> | runtime.Types.Skip
 }
 export type AuthorityIncludeCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {}
@@ -965,6 +1105,7 @@ export type $AuthorityPayload<ExtArgs extends runtime.Types.Extensions.InternalA
   objects: {
     certificates: Prisma.$CertificatePayload<ExtArgs>[]
     revocations: Prisma.$RevocationPayload<ExtArgs>[]
+    claims: Prisma.$ClaimPayload<ExtArgs>[]
   }
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     id: string
@@ -1379,6 +1520,7 @@ export interface Prisma__AuthorityClient<T, Null = never, ExtArgs extends runtim
   readonly [Symbol.toStringTag]: "PrismaPromise"
   certificates<T extends Prisma.Authority$certificatesArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Authority$certificatesArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$CertificatePayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   revocations<T extends Prisma.Authority$revocationsArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Authority$revocationsArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$RevocationPayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
+  claims<T extends Prisma.Authority$claimsArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Authority$claimsArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$ClaimPayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   /**
    * Attaches callbacks for the resolution and/or rejection of the Promise.
    * @param onfulfilled The callback to execute when the Promise is resolved.
@@ -1862,6 +2004,30 @@ export type Authority$revocationsArgs<ExtArgs extends runtime.Types.Extensions.I
   take?: number | runtime.Types.Skip
   skip?: number | runtime.Types.Skip
   distinct?: Prisma.RevocationScalarFieldEnum | Prisma.RevocationScalarFieldEnum[] | runtime.Types.Skip
+}
+
+/**
+ * Authority.claims
+ */
+export type Authority$claimsArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  /**
+   * Select specific fields to fetch from the Claim
+   */
+  select?: Prisma.ClaimSelect<ExtArgs> | null
+  /**
+   * Omit specific fields from the Claim
+   */
+  omit?: Prisma.ClaimOmit<ExtArgs> | null
+  /**
+   * Choose, which related nodes to fetch as well
+   */
+  include?: Prisma.ClaimInclude<ExtArgs> | null
+  where?: Prisma.ClaimWhereInput | runtime.Types.Skip
+  orderBy?: Prisma.ClaimOrderByWithRelationInput | Prisma.ClaimOrderByWithRelationInput[] | runtime.Types.Skip
+  cursor?: Prisma.ClaimWhereUniqueInput | runtime.Types.Skip
+  take?: number | runtime.Types.Skip
+  skip?: number | runtime.Types.Skip
+  distinct?: Prisma.ClaimScalarFieldEnum | Prisma.ClaimScalarFieldEnum[] | runtime.Types.Skip
 }
 
 /**

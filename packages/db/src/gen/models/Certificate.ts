@@ -48,6 +48,7 @@ export type CertificateMinAggregateOutputType = {
   noticed: number | null
   revokedAt: Date | null
   revocationReason: string | null
+  claimId: string | null
 }
 
 export type CertificateMaxAggregateOutputType = {
@@ -64,6 +65,7 @@ export type CertificateMaxAggregateOutputType = {
   noticed: number | null
   revokedAt: Date | null
   revocationReason: string | null
+  claimId: string | null
 }
 
 export type CertificateCountAggregateOutputType = {
@@ -80,6 +82,7 @@ export type CertificateCountAggregateOutputType = {
   noticed: number
   revokedAt: number
   revocationReason: number
+  claimId: number
   _all: number
 }
 
@@ -106,6 +109,7 @@ export type CertificateMinAggregateInputType = {
   noticed?: true | runtime.Types.Skip
   revokedAt?: true | runtime.Types.Skip
   revocationReason?: true | runtime.Types.Skip
+  claimId?: true | runtime.Types.Skip
 }
 
 export type CertificateMaxAggregateInputType = {
@@ -122,6 +126,7 @@ export type CertificateMaxAggregateInputType = {
   noticed?: true | runtime.Types.Skip
   revokedAt?: true | runtime.Types.Skip
   revocationReason?: true | runtime.Types.Skip
+  claimId?: true | runtime.Types.Skip
 }
 
 export type CertificateCountAggregateInputType = {
@@ -138,6 +143,7 @@ export type CertificateCountAggregateInputType = {
   noticed?: true | runtime.Types.Skip
   revokedAt?: true | runtime.Types.Skip
   revocationReason?: true | runtime.Types.Skip
+  claimId?: true | runtime.Types.Skip
   _all?: true | runtime.Types.Skip
 }
 
@@ -241,6 +247,7 @@ export type CertificateGroupByOutputType = {
   noticed: number
   revokedAt: Date | null
   revocationReason: string | null
+  claimId: string | null
   _count: CertificateCountAggregateOutputType | null
   _avg: CertificateAvgAggregateOutputType | null
   _sum: CertificateSumAggregateOutputType | null
@@ -280,6 +287,7 @@ export type CertificateWhereInput = {
   noticed?: Prisma.IntFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
+  claimId?: Prisma.UuidNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
   device?: Prisma.XOR<Prisma.DeviceScalarRelationFilter, Prisma.DeviceWhereInput> | runtime.Types.Skip
   authority?: Prisma.XOR<Prisma.AuthorityScalarRelationFilter, Prisma.AuthorityWhereInput> | runtime.Types.Skip
 }
@@ -298,6 +306,7 @@ export type CertificateOrderByWithRelationInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  claimId?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   device?: Prisma.DeviceOrderByWithRelationInput | runtime.Types.Skip
   authority?: Prisma.AuthorityOrderByWithRelationInput | runtime.Types.Skip
 }
@@ -320,6 +329,7 @@ export type CertificateWhereUniqueInput = Prisma.AtLeast<{
   noticed?: Prisma.IntFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
+  claimId?: Prisma.UuidNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
   device?: Prisma.XOR<Prisma.DeviceScalarRelationFilter, Prisma.DeviceWhereInput> | runtime.Types.Skip
   authority?: Prisma.XOR<Prisma.AuthorityScalarRelationFilter, Prisma.AuthorityWhereInput> | runtime.Types.Skip
 }, "fingerprint" | "authorityId_serial">
@@ -338,6 +348,7 @@ export type CertificateOrderByWithAggregationInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  claimId?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   _count?: Prisma.CertificateCountOrderByAggregateInput | runtime.Types.Skip
   _avg?: Prisma.CertificateAvgOrderByAggregateInput | runtime.Types.Skip
   _max?: Prisma.CertificateMaxOrderByAggregateInput | runtime.Types.Skip
@@ -362,6 +373,7 @@ export type CertificateScalarWhereWithAggregatesInput = {
   noticed?: Prisma.IntWithAggregatesFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableWithAggregatesFilter<"Certificate"> | string | null | runtime.Types.Skip
+  claimId?: Prisma.UuidNullableWithAggregatesFilter<"Certificate"> | string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateInput = {
@@ -376,6 +388,7 @@ export type CertificateCreateInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
   device: Prisma.DeviceCreateNestedOneWithoutCertificatesInput
   authority: Prisma.AuthorityCreateNestedOneWithoutCertificatesInput
 }
@@ -394,6 +407,7 @@ export type CertificateUncheckedCreateInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateUpdateInput = {
@@ -408,6 +422,7 @@ export type CertificateUpdateInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   device?: Prisma.DeviceUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
   authority?: Prisma.AuthorityUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
 }
@@ -426,6 +441,7 @@ export type CertificateUncheckedUpdateInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateManyInput = {
@@ -442,6 +458,7 @@ export type CertificateCreateManyInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateUpdateManyMutationInput = {
@@ -456,6 +473,7 @@ export type CertificateUpdateManyMutationInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateUncheckedUpdateManyInput = {
@@ -472,6 +490,7 @@ export type CertificateUncheckedUpdateManyInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateListRelationFilter = {
@@ -503,6 +522,7 @@ export type CertificateCountOrderByAggregateInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  claimId?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type CertificateAvgOrderByAggregateInput = {
@@ -523,6 +543,7 @@ export type CertificateMaxOrderByAggregateInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  claimId?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type CertificateMinOrderByAggregateInput = {
@@ -539,6 +560,7 @@ export type CertificateMinOrderByAggregateInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  claimId?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type CertificateSumOrderByAggregateInput = {
@@ -641,6 +663,7 @@ export type CertificateCreateWithoutDeviceInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
   authority: Prisma.AuthorityCreateNestedOneWithoutCertificatesInput
 }
 
@@ -657,6 +680,7 @@ export type CertificateUncheckedCreateWithoutDeviceInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateOrConnectWithoutDeviceInput = {
@@ -702,6 +726,7 @@ export type CertificateScalarWhereInput = {
   noticed?: Prisma.IntFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
+  claimId?: Prisma.UuidNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateWithoutAuthorityInput = {
@@ -716,6 +741,7 @@ export type CertificateCreateWithoutAuthorityInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
   device: Prisma.DeviceCreateNestedOneWithoutCertificatesInput
 }
 
@@ -732,6 +758,7 @@ export type CertificateUncheckedCreateWithoutAuthorityInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateOrConnectWithoutAuthorityInput = {
@@ -773,6 +800,7 @@ export type CertificateCreateManyDeviceInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateUpdateWithoutDeviceInput = {
@@ -787,6 +815,7 @@ export type CertificateUpdateWithoutDeviceInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   authority?: Prisma.AuthorityUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
 }
 
@@ -803,6 +832,7 @@ export type CertificateUncheckedUpdateWithoutDeviceInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateUncheckedUpdateManyWithoutDeviceInput = {
@@ -818,6 +848,7 @@ export type CertificateUncheckedUpdateManyWithoutDeviceInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateManyAuthorityInput = {
@@ -833,6 +864,7 @@ export type CertificateCreateManyAuthorityInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateUpdateWithoutAuthorityInput = {
@@ -847,6 +879,7 @@ export type CertificateUpdateWithoutAuthorityInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   device?: Prisma.DeviceUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
 }
 
@@ -863,6 +896,7 @@ export type CertificateUncheckedUpdateWithoutAuthorityInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateUncheckedUpdateManyWithoutAuthorityInput = {
@@ -878,6 +912,7 @@ export type CertificateUncheckedUpdateManyWithoutAuthorityInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 
@@ -896,6 +931,7 @@ export type CertificateSelect<ExtArgs extends runtime.Types.Extensions.InternalA
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  claimId?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["certificate"]>
@@ -914,6 +950,7 @@ export type CertificateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.E
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  claimId?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["certificate"]>
@@ -932,6 +969,7 @@ export type CertificateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.E
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  claimId?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["certificate"]>
@@ -950,9 +988,10 @@ export type CertificateSelectScalar = {
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  claimId?: boolean | runtime.Types.Skip
 }
 
-export type CertificateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"fingerprint" | "deviceId" | "authorityId" | "serial" | "subject" | "pem" | "notBefore" | "notAfter" | "status" | "supersedeAt" | "noticed" | "revokedAt" | "revocationReason", ExtArgs["result"]["certificate"], runtime.Types.Skip>
+export type CertificateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"fingerprint" | "deviceId" | "authorityId" | "serial" | "subject" | "pem" | "notBefore" | "notAfter" | "status" | "supersedeAt" | "noticed" | "revokedAt" | "revocationReason" | "claimId", ExtArgs["result"]["certificate"], runtime.Types.Skip>
 export type CertificateInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
@@ -986,6 +1025,7 @@ export type $CertificatePayload<ExtArgs extends runtime.Types.Extensions.Interna
     noticed: number
     revokedAt: Date | null
     revocationReason: string | null
+    claimId: string | null
   }, ExtArgs["result"]["certificate"]>
   composites: {}
 }
@@ -1424,6 +1464,7 @@ export interface CertificateFieldRefs {
   readonly noticed: Prisma.FieldRef<"Certificate", 'Int'>
   readonly revokedAt: Prisma.FieldRef<"Certificate", 'DateTime'>
   readonly revocationReason: Prisma.FieldRef<"Certificate", 'String'>
+  readonly claimId: Prisma.FieldRef<"Certificate", 'String'>
 }
     
 

@@ -2,10 +2,11 @@ import { assertMay, type DeviceAddress, type DeviceApi, PlatformError, uuidPatte
 import type { Clock } from "@mooring/kit";
 import { readIdentity, type Sealer } from "@mooring/pki";
 import { claimedNames } from "./certificate-names.ts";
+import type { ClaimStore } from "./claim-ports.ts";
 import { openSession, sealSession, sessionMs } from "./device-session.ts";
 import type { Welcome } from "./foreign-certificates.ts";
 import { createIssuerCheck } from "./issuer-check.ts";
-import type { CertificateCredential, ClaimStore, CredentialStore, KeyCredential, SecretCredential, SecretStore } from "./ports.ts";
+import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, SecretStore } from "./ports.ts";
 import { createRegistration } from "./registration.ts";
 import { createSecretAuthentication, judgeSecretRow, type SecretAuthentication } from "./secret-authentication.ts";
 import { goodSecrets } from "./secret-rules.ts";

@@ -1,5 +1,5 @@
 import { type ClaimSettings, claimNamePattern, deviceNamePattern, invalidField } from "@mooring/contracts";
-import type { ClaimPatch } from "./ports.ts";
+import type { ClaimPatch } from "./claim-ports.ts";
 import { parseTags } from "./tags.ts";
 
 const devicesCeiling = 1_000_000;

@@ -3,11 +3,11 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { assertMay, type Claim, type ClaimSettings, type DeviceApi, invalidField, PlatformError } from "@mooring/contracts";
 import { issueDeviceCertificate, issueDeviceKeyPair, type Sealer } from "@mooring/pki";
 import { parseClaimName, parseClaimSettings, parseHookUrl } from "./claim-input.ts";
+import type { ClaimPatch, ClaimRecord, ClaimStore, HookPatch } from "./claim-ports.ts";
 import { wordsOf } from "./failure-words.ts";
 import { readForeignLeaf } from "./foreign-certificates.ts";
 import { noProduct, parseProductKey, tenantOf } from "./input.ts";
 import { type IssuingDeps, issueFor } from "./issuing.ts";
-import type { ClaimPatch, ClaimRecord, ClaimStore, HookPatch } from "./ports.ts";
 import { hookPlace } from "./secret-place.ts";
 
 export type ClaimOperations = Pick<DeviceApi, "createClaim" | "listClaims" | "getClaim" | "updateClaim" | "listClaimFailures">;

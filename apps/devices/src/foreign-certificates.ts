@@ -4,9 +4,10 @@ import { assertMay, type DeviceApi, deviceNamePattern, invalidField } from "@moo
 import type { Clock, Log } from "@mooring/kit";
 import { type CertificateIdentity, readAuthority, readCertificateTimes, readIdentity, verifyChain } from "@mooring/pki";
 import { activeCertificatesMax, refuseOutcome } from "./certificates.ts";
+import type { ClaimStore } from "./claim-ports.ts";
 import { readOneDer } from "./foreign-authorities.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
-import type { AuthorityRecord, AuthorityStore, CertificateStore, ClaimStore, DeviceStore, NewArrival, SuspensionStore } from "./ports.ts";
+import type { AuthorityRecord, AuthorityStore, CertificateStore, DeviceStore, NewArrival, SuspensionStore } from "./ports.ts";
 import { suspendedReason } from "./verdict.ts";
 
 export interface ForeignCertificateDeps {

@@ -3,7 +3,6 @@ import type {
   AuthorityMode,
   Certificate,
   CertificateProfile,
-  Claim,
   ConnectionFailure,
   Device,
   DeviceAddress,
@@ -16,11 +15,11 @@ import type {
   ProductSecrecy,
   ProvisioningTemplate,
   Registration,
-  SignOnOrigin,
   ThingModelApi,
   ThingModelPin,
   ValidationMode,
 } from "@mooring/contracts";
+import type { ClaimStore } from "./claim-ports.ts";
 
 /** Whether a model exists for a tenant is thing-model's to say; asked with the original caller. */
 export type ModelDirectory = Pick<ThingModelApi, "get">;
@@ -227,97 +226,6 @@ export interface CertificateCredential {
   readonly authorityStatus: string;
   readonly listDueMs: number | undefined;
   readonly issuingPem: string;
-}
-
-/** A claim as it is kept. */
-export interface ClaimRecord extends Omit<Claim, "claimId" | "hookUrl"> {
-  readonly id: string;
-  readonly tenantId: string;
-  readonly authorityId: string;
-  readonly serial: string;
-  readonly hookUrl: string | undefined;
-  readonly sealedHookSecret: string | undefined;
-}
-
-export interface ClaimPatch {
-  readonly status?: string;
-  readonly namePattern?: string;
-  readonly tags?: Tags;
-  readonly devicesMax?: number;
-  readonly allowsNewKeys?: boolean;
-}
-
-/** Null takes the hook away. */
-export interface HookPatch {
-  readonly hookUrl: string | null;
-  readonly sealedHookSecret: string | null;
-}
-
-/** All that decides whether a claim holds, read at one moment. */
-export interface ClaimCredential extends ClaimRecord {
-  readonly authorityTenantId: string;
-  readonly authorityKind: string;
-  readonly authorityStatus: string;
-  readonly issuingPem: string;
-  readonly listDueMs: number | undefined;
-  /** Its certificate is on its authority's list. */
-  readonly listed: boolean;
-  readonly isSuspended: boolean;
-}
-
-export interface Provisioning {
-  /** As it is made when there is none. */
-  readonly device: Device;
-  readonly certificate: Omit<NewCertificate, "deviceId">;
-  /** A device that has a certificate for the same key is given that one again. */
-  readonly keepsKnown: boolean;
-  readonly isSameKey: (certificatePem: string) => boolean;
-  readonly by: Author;
-  readonly activeMax: number;
-}
-
-export interface KeptCertificate {
-  readonly pem: string;
-  readonly issuingPem: string;
-  readonly notAfterMs: number;
-}
-
-export type ProvisioningOutcome =
-  | { readonly made: "made" | "same" | "renewed"; readonly kept?: KeptCertificate }
-  | "claim-over"
-  | "claim-limit"
-  | "name-taken"
-  | "provisioned-already"
-  | "disabled"
-  | "too-many-certificates";
-
-export interface StoredClaimFailure extends SignOnOrigin {
-  readonly reason: string;
-  readonly serial: string;
-  readonly count: number;
-  readonly firstAtMs: number;
-  readonly lastAtMs: number;
-}
-
-export interface ClaimStore {
-  /** `name` when the product has one of this name, `certificate` when somebody has the certificate. Atomic. */
-  insert(claim: ClaimRecord, max: number): Promise<"inserted" | "name" | "certificate" | "limit">;
-  find(tenantId: string, productKey: string, name: string): Promise<ClaimRecord | undefined>;
-  /** Newest first. */
-  list(tenantId: string, productKey: string, limit: number): Promise<readonly ClaimRecord[]>;
-  /** Undefined when it is revoked and that would be changed. Puts its certificate on its authority's list, or takes it off. */
-  update(claim: ClaimRecord, patch: ClaimPatch & Partial<HookPatch>, nowMs: number): Promise<ClaimRecord | undefined>;
-  /** One statement. */
-  findCredential(by: { readonly id: string } | { readonly fingerprint: string }): Promise<ClaimCredential | undefined>;
-  hasCertificate(fingerprint: string): Promise<boolean>;
-  /** Atomic; committed with the changes. */
-  provision(claim: ClaimCredential, plan: Provisioning): Promise<ProvisioningOutcome>;
-  addFailure(
-    claimId: string,
-    failure: SignOnOrigin & { readonly reason: string; readonly serial: string; readonly atMs: number },
-  ): Promise<void>;
-  /** Newest first. */
-  listFailures(claimId: string, sinceMs: number): Promise<readonly StoredClaimFailure[]>;
 }
 
 /** Tenants that are suspended: their devices are let in nowhere. Credentials are found with the status `suspended` in place of their device's own. */

@@ -20,12 +20,13 @@ import type { Log, Metrics } from "@mooring/kit";
 import { issueDeviceCertificate, issueDeviceKeyPair, readIdentity } from "@mooring/pki";
 import { activeCertificatesMax } from "./certificates.ts";
 import { fillNamePattern, type Parameters, parseParameters, serialOf } from "./claim-input.ts";
+import type { ClaimCredential, ClaimStore } from "./claim-ports.ts";
 import type { FailureBook } from "./failure-book.ts";
 import type { AskHook } from "./hook.ts";
 import { createIssuerCheck } from "./issuer-check.ts";
 import { type IssuingDeps, issueFor } from "./issuing.ts";
 import { openOwnership, sealOwnership } from "./ownership-token.ts";
-import type { ClaimCredential, ClaimStore, NewCertificate, Tags } from "./ports.ts";
+import type { NewCertificate, Tags } from "./ports.ts";
 import { hookPlace } from "./secret-place.ts";
 import { type Conclude, type Refused, suspendedReason } from "./verdict.ts";
 

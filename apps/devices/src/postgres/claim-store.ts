@@ -1,5 +1,6 @@
 import type { Database } from "@mooring/db";
-import type { ClaimCredential, ClaimRecord, ClaimStore, StoredClaimFailure, Tags } from "../ports.ts";
+import type { ClaimCredential, ClaimRecord, ClaimStore, StoredClaimFailure } from "../claim-ports.ts";
+import type { Tags } from "../ports.ts";
 import type { ChangeLog } from "./change-log.ts";
 import { isTaken } from "./prisma-errors.ts";
 import { provision } from "./provision.ts";

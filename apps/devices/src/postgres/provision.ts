@@ -5,7 +5,7 @@
 //   one that a claim has provisioned   with the same key: it is the same device; with another: only where the claim allows it, and what it had ends
 //   any other                          left alone
 import type { Device } from "@mooring/contracts";
-import type { ClaimCredential, Provisioning, ProvisioningOutcome } from "../ports.ts";
+import type { ClaimCredential, Provisioning, ProvisioningOutcome } from "../claim-ports.ts";
 import { toRow } from "./certificate-store.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 import { insertDeviceEvent } from "./device-event-store.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createDeviceService, createFailureBook, createPostgresDeviceStores } from "@mooring/app-devices";
 import { asTenantId, type Caller, type DeviceApi, PlatformError, serviceCaller } from "@mooring/contracts";
 import { type Database, migrate, openDatabase, startEmbeddedPostgres } from "@mooring/db";
-import { createMetrics, silentLog, systemClock } from "@mooring/kit";
+import { createAddressRules, createMetrics, silentLog, systemClock } from "@mooring/kit";
 import { type Benchmark, figure, table } from "./benchmark.ts";
 import { compareHandshakes, presentHandshakes } from "./tls/compare.ts";
 
@@ -112,6 +112,7 @@ async function openService({ database, seeding }: Databases): Promise<{ readonly
     models: { get: nobody },
     keyEncryptionKey: randomBytes(32),
     failures: createFailureBook({ store: stores.failures, clock: systemClock, log: silentLog }),
+    rules: createAddressRules([], []),
     clock: systemClock,
     log: silentLog,
     metrics: createMetrics(),

@@ -41,7 +41,14 @@ export interface Authorities {
   readonly off: MadeParty;
   /** Proved; may have no authority below it that has one (path length 0). */
   readonly short: MadeParty;
+  /** Proved by a tenant that is suspended; unknown devices are provisioned. */
+  readonly suspended: MadeParty;
+  /** Certificates of claims, by what became of claim, authority or tenant. */
+  readonly claims: Readonly<Record<ClaimCase, MadeParty>>;
 }
+
+export const claimCases = ["active", "inactive", "revoked", "listed", "authority inactive", "list outdated", "tenant suspended"] as const;
+export type ClaimCase = (typeof claimCases)[number];
 
 export interface CertificateCase {
   readonly name: string;
@@ -178,6 +185,23 @@ const factoryKey = ecKey();
 /** Two rows take one, then the same two the other. */
 let listed = 0;
 const nextListed = (): string => listedSerials[(listed++ >> 1) % 2] ?? "";
+/** What a fleet has before it has certificates of its own. */
+const claimRows: readonly CertificateCase[] = [
+  row("a claim", "accept", "", ({ claims }) => ({ leaf: claims.active })),
+  row("a claim with its authority sent along", "accept", "", ({ claims, known }) => ({ leaf: claims.active, chain: [known] })),
+  row("a claim made inactive", "refuse", "claim-inactive", ({ claims }) => ({ leaf: claims.inactive })),
+  row("a revoked claim", "refuse", "claim-revoked", ({ claims }) => ({ leaf: claims.revoked })),
+  row("a claim on its authority's list", "refuse", "revoked", ({ claims }) => ({ leaf: claims.listed })),
+  row("a claim of an authority made inactive", "refuse", "authority-inactive", ({ claims }) => ({ leaf: claims["authority inactive"] })),
+  row("a claim whose authority's list is out of date", "refuse", "revocation-list-outdated", ({ claims }) => ({
+    leaf: claims["list outdated"],
+  })),
+  row("a claim of a suspended tenant", "refuse", "tenant-suspended", ({ claims }) => ({ leaf: claims["tenant suspended"] })),
+  row("a stranger of a suspended tenant", "refuse", "tenant-suspended", ({ suspended }) => ({ leaf: leafOf(suspended) })),
+  row("another certificate for a claim's name", "refuse", "unknown", ({ known }) => ({
+    leaf: makeCertificate({ commonNames: ["claim-active"], issuer: known }),
+  })),
+];
 
 function row(name: string, expect: "accept" | "refuse", why: CertificateCase["why"], make: CertificateCase["make"]): CertificateCase {
   return { name, expect, why, make };
@@ -199,4 +223,5 @@ export const certificateCases: readonly CertificateCase[] = [
     row(name, expect, why, ({ factory }) => ({ leaf: leafOf(factory, typeof choices === "function" ? choices() : choices) })),
   ),
   ...issuerRows,
+  ...claimRows,
 ];

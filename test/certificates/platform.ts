@@ -60,7 +60,7 @@ export async function openCertificatePlatform(listPorts: readonly number[] = [])
   const models = { get: nothing };
   const failures = createFailureBook({ store: stores.failures, clock: systemClock, log: silentLog });
   const devices = createDeviceService({
-    ...{ stores, models, keyEncryptionKey, failures, tenantHost, clock: systemClock },
+    ...{ stores, models, keyEncryptionKey, failures, tenantHost, rules: createAddressRules([], []), clock: systemClock },
     ...{ log: listenTo(refusals), metrics: createMetrics() },
   });
   const upkeep = startDeviceUpkeep({ stores, clock: systemClock, log: silentLog });

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readRevocationList } from "@mooring/pki";
 import { type MadeParty, makeAuthority, makeCaller, makeCertificate, makeRevocationList } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Authorities, certificateCases, listedSerials } from "./cases.ts";
+import { type Authorities, type ClaimCase, certificateCases, claimCases, listedSerials } from "./cases.ts";
 import { type Heard, knock } from "./knock.ts";
 import { type CertificatePlatform, openCertificatePlatform } from "./platform.ts";
 
@@ -21,8 +21,9 @@ afterAll(async () => {
 
 async function registerAll({ devices, owner, stores }: CertificatePlatform): Promise<Authorities> {
   const { productKey } = await devices.createProduct(owner, { name: "Cases" });
-  const other = makeCaller();
+  const [other, stopped] = [makeCaller(), makeCaller()];
   const theirs = await devices.createProduct(other, { name: "Theirs" });
+  const stoppedProduct = await devices.createProduct(stopped, { name: "Stopped" });
   const provision = { mode: "provision", template: { productKey } };
   const register = { mode: "register", template: { productKey } };
   const made: Record<string, MadeParty> = {};
@@ -40,6 +41,7 @@ async function registerAll({ devices, owner, stores }: CertificatePlatform): Pro
     ["soft", owner, { ...provision, crlMode: "soft" }],
     ["obeyed", owner, provision],
     ["off", owner, provision],
+    ["suspended", stopped, { mode: "provision", template: { productKey: stoppedProduct.productKey } }],
   ] as const) {
     const authority = makeAuthority(name);
     const record = await devices.registerAuthority(tenant, { certificatePem: authority.pem, ...request });
@@ -49,6 +51,23 @@ async function registerAll({ devices, owner, stores }: CertificatePlatform): Pro
     const proof = makeCertificate({ commonNames: [record.nonce ?? ""], issuer: authority });
     await devices.proveAuthority(tenant, { authorityId: record.authorityId, certificatePem: proof.pem });
   }
+  const issuers: Readonly<Record<ClaimCase, string>> = {
+    ...{ active: "known", inactive: "known", revoked: "known", listed: "known" },
+    ...{ "authority inactive": "inactive", "list outdated": "outdated", "tenant suspended": "suspended" },
+  };
+  const claims: Partial<Record<ClaimCase, MadeParty>> = {};
+  for (const [at, which] of claimCases.entries()) {
+    const leaf = makeCertificate({ commonNames: [`claim-${at === 0 ? "active" : at}`], issuer: made[issuers[which]], serial: `70${at}1` });
+    claims[which] = leaf;
+    const isStopped = which === "tenant suspended";
+    const address = { productKey: isStopped ? stoppedProduct.productKey : productKey, name: `claim-${at}` };
+    const tenant = isStopped ? stopped : owner;
+    await devices.createClaim(tenant, { ...address, certificatePem: leaf.pem });
+    if (which === "inactive" || which === "revoked") await devices.updateClaim(tenant, { ...address, status: which });
+  }
+  const known = made["known"] as MadeParty;
+  const listed = `70${claimCases.indexOf("listed")}1`;
+  await devices.putRevocationList(owner, { authorityId: ids["known"] ?? "", listPem: makeRevocationList(known, { serials: [listed] }) });
   await devices.updateAuthority(owner, { authorityId: ids["inactive"] ?? "", status: "inactive" });
   // A list that was good when it was given, and whose next one has not come.
   const old = { serials: [], nextUpdateMs: Date.now() - 5_000, thisUpdateMs: Date.now() - 60_000 };
@@ -65,7 +84,8 @@ async function registerAll({ devices, owner, stores }: CertificatePlatform): Pro
     await devices.putRevocationList(owner, { authorityId: ids[name] ?? "", listPem });
   }
   await devices.updateAuthority(owner, { authorityId: ids["off"] ?? "", crlMode: "off" });
-  return made as unknown as Authorities;
+  await stores.suspensions.replace([stopped.tenantId]);
+  return { ...made, claims } as unknown as Authorities;
 }
 
 async function show(

@@ -26,7 +26,7 @@ export async function bootstrapTenant(
   const secretHash = hashSecret(apiKey);
   if (secretHash === undefined) throw new Error("made a secret that is none");
   const createdAtMs = deps.clock.now();
-  const tenant = { tenantId: randomUUID(), name: parseName(options.name), createdAtMs };
+  const tenant = { tenantId: randomUUID(), name: parseName(options.name), status: "active", createdAtMs };
   const scram = createScramKeys(apiKey);
   const key = { id: randomUUID(), tenantId: tenant.tenantId, name: "first key", role: "owner", secretHash, scram, createdAtMs } as const;
   const { tenantId, made } = await deps.store.insertFirstTenant(tenant, key, async () => deps.keepKey?.(apiKey));

@@ -1,8 +1,8 @@
 import { createHash, createHmac, pbkdf2Sync, randomUUID } from "node:crypto";
-import { type AccessApi, type AccessKey, operations, type Role, type SignatureProof, serviceCaller } from "@mooring/contracts";
+import { type AccessApi, type AccessKey, type Caller, operations, type Role, type SignatureProof, serviceCaller } from "@mooring/contracts";
 import { errorOf, makeCaller, pointersOf } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Harness, makeTenant } from "./harness.test-support.ts";
+import { type Harness, makeFirst, makeTenant } from "./harness.test-support.ts";
 
 const edge = serviceCaller("admin-api");
 const noKey: AccessKey = { id: `MK${"0".repeat(24)}`, secret: "mks_none" };
@@ -34,6 +34,53 @@ export function describeAccessApi(title: string, open: () => Promise<Harness>): 
       expect(secret).toMatch(/^mk_[A-Za-z0-9_-]{43}$/);
       const { tenantId } = owner;
       expect(await api.authenticateKey(edge, { secret })).toEqual({ tenantId, principal: `key:${key.id}`, role });
+    });
+
+    test("a suspended tenant's keys are refused with the reason in every form, and hold again once it is resumed", async () => {
+      const platform = await makeFirst(harness);
+      const { owner } = await makeTenant(harness);
+      const { key, secret, accessKey = noKey } = await api.createApiKey(owner, { name: "k", role: "backend", accessKey: true });
+      const forms: (() => Promise<unknown>)[] = [
+        () => api.authenticateKey(edge, { secret }),
+        () => api.findScramVerifier(edge, { keyId: key.id }),
+        () => api.authenticateSignature(edge, proofOf(accessKey)),
+      ];
+      const { tenantId } = owner;
+      const suspended = await api.setTenantStatus(platform, { tenantId, status: "suspended", reason: "unpaid" });
+      expect(suspended).toMatchObject({ tenantId, status: "suspended", suspendedReason: "unpaid", suspendedAtMs: expect.any(Number) });
+      expect(await api.setTenantStatus(platform, { tenantId, status: "suspended", reason: "again" })).toEqual(suspended);
+      expect((await api.listSuspendedTenants(edge, {})).tenantIds).toContain(tenantId);
+      expect((await api.listTenants(platform, {})).tenants).toContainEqual(suspended);
+      for (const form of forms)
+        expect(await errorOf(form())).toMatchObject({ code: "permissionDenied", message: "the tenant is suspended" });
+      expect(await errorOf(api.authenticateKey(edge, { secret: `${secret.slice(0, -1)}-` }))).toMatchObject({ code: "unauthenticated" });
+      expect(await api.setTenantStatus(platform, { tenantId, status: "active" })).toMatchObject({ status: "active" });
+      expect((await api.listSuspendedTenants(edge, {})).tenantIds).not.toContain(tenantId);
+      await Promise.all(forms.map((form) => form()));
+    });
+
+    test("only owners of the platform's own tenant look after tenants, and never suspend themselves", async () => {
+      const platform = await makeFirst(harness);
+      const { owner } = await makeTenant(harness);
+      const { tenantId } = owner;
+      const set = (caller: Caller, request: { tenantId: string; status: string; reason?: string }) => api.setTenantStatus(caller, request);
+      for (const caller of [owner, { ...platform, role: "operator" as const }, makeCaller()]) {
+        expect(await errorOf(set(caller, { tenantId, status: "suspended" }))).toMatchObject({ code: "permissionDenied" });
+        expect(await errorOf(api.listTenants(caller, {}))).toMatchObject({ code: "permissionDenied" });
+      }
+      expect(await errorOf(set(platform, { tenantId: platform.tenantId, status: "suspended" }))).toMatchObject({
+        code: "failedPrecondition",
+      });
+      for (const none of [randomUUID(), "x"])
+        expect(await errorOf(set(platform, { tenantId: none, status: "suspended" }))).toMatchObject({ code: "notFound" });
+      expect(pointersOf(await errorOf(set(platform, { tenantId, status: "gone" })))).toEqual(["/status"]);
+      for (const [status, reason] of [
+        ["suspended", " "],
+        ["suspended", "a\nb"],
+        ["active", "paid"],
+      ] as const)
+        expect(pointersOf(await errorOf(set(platform, { tenantId, status, reason })))).toEqual(["/reason"]);
+      expect(await api.getTenant(owner, {})).toMatchObject({ status: "active" });
     });
 
     test("a key is listed without its secret, and found in no column of the table", async () => {
@@ -225,7 +272,7 @@ export function describeAccessApi(title: string, open: () => Promise<Harness>): 
     test("everybody in a tenant may read its name, and nobody that of one that is not there", async () => {
       const { owner } = await makeTenant(harness);
       const tenant = await api.getTenant(makeCaller("viewer", owner.tenantId), {});
-      expect(tenant).toEqual({ tenantId: owner.tenantId, name: "a tenant", createdAtMs: expect.any(Number) });
+      expect(tenant).toEqual({ tenantId: owner.tenantId, name: "a tenant", status: "active", createdAtMs: expect.any(Number) });
       for (const tenantId of [randomUUID(), ""]) {
         expect(await errorOf(api.getTenant(makeCaller("owner", tenantId), {}))).toMatchObject({ code: "notFound" });
       }
@@ -241,6 +288,9 @@ export function describeAccessApi(title: string, open: () => Promise<Harness>): 
         "access.listApiKeys": (role: Role) => api.listApiKeys(makeCaller(role, owner.tenantId), {}),
         "access.revokeApiKey": (role: Role) => api.revokeApiKey(makeCaller(role, owner.tenantId), { id: randomUUID() }),
         "access.getTenant": (role: Role) => api.getTenant(makeCaller(role, owner.tenantId), {}),
+        "access.listTenants": (role: Role) => api.listTenants(makeCaller(role, owner.tenantId), {}),
+        "access.setTenantStatus": (role: Role) => api.setTenantStatus(makeCaller(role, owner.tenantId), { tenantId: "", status: "active" }),
+        "access.listSuspendedTenants": (role: Role) => api.listSuspendedTenants(makeCaller(role, owner.tenantId), {}),
       };
       const names = Object.keys(operations).filter((name) => name.startsWith("access."));
       expect(Object.keys(calls).sort()).toEqual(names.sort());

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { type AccessApi, asTenantId, type Caller } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
-import { systemClock } from "@mooring/kit";
+import { silentLog, systemClock } from "@mooring/kit";
 import { createSealer, sealKeyBytes } from "@mooring/pki";
 import { openTestDatabase, overWire } from "@mooring/testkit";
 import type { AccessStore } from "./ports.ts";
@@ -20,7 +20,7 @@ export async function openHarness(): Promise<Harness> {
   const database = await openTestDatabase("access");
   const store = createPostgresAccessStore(database);
   return {
-    api: createAccessService({ store, clock: systemClock, sealer: createSealer([randomBytes(sealKeyBytes)]) }),
+    api: createAccessService({ store, clock: systemClock, log: silentLog, sealer: createSealer([randomBytes(sealKeyBytes)]) }),
     store,
     database,
     stop: database.stop,
@@ -49,4 +49,13 @@ export async function makeTenant({ database }: Harness): Promise<{ readonly owne
   await database.prisma.tenant.create({ data: { id: tenantId, name: "a tenant" } });
   await database.prisma.apiKey.create({ data: { id: keyId, tenantId, name: "first", role: "owner", secretHash } });
   return { owner: { tenantId: asTenantId(tenantId), principal: `key:${keyId}`, role: "owner" }, keyId };
+}
+
+/** An owner of the platform's own tenant: of the oldest there is, which is made long ago when there is none so old. */
+export async function makeFirst(harness: Harness): Promise<Caller> {
+  const { prisma } = harness.database;
+  const createdAt = new Date(0);
+  const id = (await prisma.tenant.findFirst({ where: { createdAt } }))?.id ?? randomUUID();
+  await prisma.tenant.upsert({ where: { id }, create: { id, name: "platform", createdAt }, update: {} });
+  return { tenantId: asTenantId(id), principal: "key:platform", role: "owner" };
 }

@@ -17,6 +17,13 @@ export function parseFlag(pointer: string, flag: unknown): boolean {
   return flag ?? false;
 }
 
+/** For people, and optional: 1 to 200 characters, none of them a control character. Throws invalidArgument. */
+export function parseReason(reason: unknown): string | undefined {
+  if (reason === undefined) return undefined;
+  if (typeof reason === "string" && reason.isWellFormed() && /^(?=.*\S)[^\p{Cc}]{1,200}$/u.test(reason)) return reason;
+  throw invalidField("/reason", "must be 1 to 200 characters, not only spaces, without control characters");
+}
+
 /** Throws invalidArgument. */
 export function parseRole(role: unknown): Role {
   const known = keyRoles.find((candidate) => candidate === role);

@@ -20,7 +20,7 @@ await runService("access", table, async (life, settings, log) => {
     const { apiKey } = await bootstrapTenant({ store, clock: systemClock, keepKey }, { name: settings.tenantName });
     if (apiKey !== undefined) log.info({ file: firstKeyFile }, "made the first tenant; its owner's API key is in the file");
   }
-  const access = createAccessService({ store, clock: systemClock, sealer, signatureDaysMax: settings.signatureDays });
+  const access = createAccessService({ store, clock: systemClock, log, sealer, signatureDaysMax: settings.signatureDays });
   const checks = { database: () => database.pool.query("SELECT 1") };
   await serveInternally(life, { settings, tls, apis: { access }, checks, metrics, log });
 });

@@ -18,13 +18,17 @@ export interface FoundApiKey extends ApiKey {
   readonly tenantId: string;
   /** Absent in keys made before there were any. */
   readonly scram?: ScramKeys;
+  readonly isTenantSuspended: boolean;
 }
 
 export interface FoundAccessKey extends FoundApiKey {
   readonly sealedSecret: string;
 }
 
-/** Where tenants and keys are kept. Every method but the first two is bound to one tenant; what belongs to another is not found. */
+/** From now on suspended, or from now on no more. */
+export type Suspension = { readonly atMs: number; readonly reason: string | undefined } | undefined;
+
+/** Where tenants and keys are kept. Of the keys, every method but the first three is bound to one tenant; what belongs to another is not found. */
 export interface AccessStore {
   /** Revoked keys are found too. */
   findKeyByHash(secretHash: Buffer): Promise<FoundApiKey | undefined>;
@@ -32,6 +36,13 @@ export interface AccessStore {
   findKeyById(id: string): Promise<FoundApiKey | undefined>;
   findKeyByAccessKey(accessKeyId: string): Promise<FoundAccessKey | undefined>;
   findTenant(tenantId: string): Promise<Tenant | undefined>;
+  /** The platform's own: the one made on the empty database. */
+  findFirstTenant(): Promise<Tenant | undefined>;
+  /** Newest first. */
+  listTenants(limit: number): Promise<readonly Tenant[]>;
+  /** A tenant that is suspended already keeps its time and reason. `limit` when `suspendedMax` others are. Atomic. */
+  setSuspension(tenantId: string, suspension: Suspension, suspendedMax: number): Promise<Tenant | "notFound" | "limit">;
+  listSuspended(limit: number): Promise<readonly string[]>;
   /** `limit` when the tenant has `activeMax` keys that are not revoked, `noTenant` when there is no such tenant. Atomic. */
   insertKey(key: NewApiKey, activeMax: number): Promise<ApiKey | "limit" | "noTenant">;
   /** Those not revoked first, in each group the newest first. */

@@ -1,15 +1,17 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { type AccessApi, assertMay, asTenantId, type Caller, PlatformError, uuidPattern } from "@mooring/contracts";
-import type { Clock } from "@mooring/kit";
+import type { Clock, Log } from "@mooring/kit";
 import type { Sealer } from "@mooring/pki";
 import { accessKeyIdOf, accessKeyPlace, createAccessKey, isFresh, isSignedWith } from "./access-key.ts";
 import { parseFlag, parseName, parseRole } from "./input.ts";
-import type { AccessStore } from "./ports.ts";
+import type { AccessStore, FoundApiKey } from "./ports.ts";
 import { createScramKeys, createSecret, hashSecret, scramIterations } from "./secret.ts";
+import { createTenantOperations, noTenant, tenantOf } from "./tenants.ts";
 
 export interface AccessServiceDeps {
   readonly store: AccessStore;
   readonly clock: Clock;
+  readonly log: Log;
   /** For the secrets of access keys. */
   readonly sealer: Pick<Sealer, "seal" | "unseal">;
   /** How old a signature may be; a year when not given. */
@@ -34,7 +36,7 @@ export function createAccessService(deps: AccessServiceDeps): AccessApi {
       const hash = hashSecret(secret);
       const key = hash === undefined ? undefined : await store.findKeyByHash(hash);
       if (key === undefined || key.revokedAtMs !== undefined) throw new PlatformError("unauthenticated", "the API key is not valid");
-      return { tenantId: asTenantId(key.tenantId), principal: `key:${key.id}`, role: key.role };
+      return holderOf(key);
     },
 
     async findScramVerifier(caller, { keyId }) {
@@ -42,8 +44,7 @@ export function createAccessService(deps: AccessServiceDeps): AccessApi {
       const key = uuidPattern.test(keyId) ? await store.findKeyById(keyId) : undefined;
       if (key?.scram === undefined || key.revokedAtMs !== undefined) throw new PlatformError("unauthenticated", "the API key is not valid");
       const { salt, storedKey, serverKey } = key.scram;
-      const holder: Caller = { tenantId: asTenantId(key.tenantId), principal: `key:${key.id}`, role: key.role };
-      return { salt, iterations: scramIterations, storedKey, serverKey, caller: holder };
+      return { salt, iterations: scramIterations, storedKey, serverKey, caller: holderOf(key) };
     },
 
     async authenticateSignature(caller, proof) {
@@ -56,7 +57,7 @@ export function createAccessService(deps: AccessServiceDeps): AccessApi {
       if (key === undefined || !isSigned || key.revokedAtMs !== undefined) {
         throw new PlatformError("unauthenticated", "the signature is not valid");
       }
-      return { tenantId: asTenantId(key.tenantId), principal: `key:${key.id}`, role: key.role };
+      return holderOf(key);
     },
 
     async createApiKey(caller, request) {
@@ -92,21 +93,12 @@ export function createAccessService(deps: AccessServiceDeps): AccessApi {
       return key;
     },
 
-    async getTenant(caller) {
-      assertMay(caller, "access.getTenant");
-      const tenant = await store.findTenant(tenantOf(caller));
-      if (tenant === undefined) throw noTenant();
-      return tenant;
-    },
+    ...createTenantOperations(deps),
   };
 }
 
-/** A caller without a tenant owns nothing, whatever its role says. */
-function tenantOf(caller: Caller): string {
-  if (!uuidPattern.test(caller.tenantId)) throw noTenant();
-  return caller.tenantId;
-}
-
-function noTenant(): PlatformError {
-  return new PlatformError("notFound", "there is no such tenant");
+/** Whom a key that holds speaks for. Throws when its tenant is suspended. */
+function holderOf({ id, tenantId, role, isTenantSuspended }: FoundApiKey): Caller {
+  if (isTenantSuspended) throw new PlatformError("permissionDenied", "the tenant is suspended");
+  return { tenantId: asTenantId(tenantId), principal: `key:${id}`, role };
 }

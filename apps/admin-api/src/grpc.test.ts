@@ -72,11 +72,17 @@ test("operations of our own processes are closed to every key, for whatever is a
   const events = connect("events", keyOf("owner"));
   const sessions = connect("sessions", keyOf("owner"));
   const nobody = { deviceId: "d", credentialId: "c" };
+  const nowhere = { protocol: "https", address: "192.0.2.1" };
   const attempts = {
     "access.authenticateKey": () => apis.access.authenticateKey(forged, { secret: keyOf("owner") }),
     "access.authenticateSignature": () =>
       apis.access.authenticateSignature(forged, { authId: "MK1", content: "c", signature: "s", method: "hmacsha1" }),
     "access.findScramVerifier": () => apis.access.findScramVerifier(forged, { keyId: "k" }),
+    "access.listSuspendedTenants": () => apis.access.listSuspendedTenants(forged, {}),
+    "devices.authenticateClaim": () => apis.devices.authenticateClaim(forged, { certificateDer: new Uint8Array([1]) }),
+    "devices.checkClaim": () => apis.devices.checkClaim(forged, { claimId: "c" }),
+    "devices.createClaimedCertificate": () => apis.devices.createClaimedCertificate(forged, { claimId: "c", origin: nowhere }),
+    "devices.provisionDevice": () => apis.devices.provisionDevice(forged, { claimId: "c", parameters: {}, origin: nowhere }),
     "devices.authenticateCertificate": () => apis.devices.authenticateCertificate(forged, { certificateDer: new Uint8Array([1]) }),
     "devices.authenticateSecret": () =>
       apis.devices.authenticateSecret(forged, { ...device, signMethod: "hmacsha256", content: "x", signature: "y" }),

@@ -2,7 +2,7 @@ import { type Caller, type Delivery, type EventApi, PlatformError, type Subscrib
 import { pause, withTimeout } from "@mooring/kit";
 import { limits } from "./limits.ts";
 
-/** How a stream's credential is asked about again. `check` throws `unauthenticated` when it holds no more. */
+/** How a stream's credential is asked about again. `check` throws `unauthenticated` when it holds no more, `permissionDenied` for a suspended tenant. */
 export interface Recheck {
   check(): Promise<Caller>;
   /** Ends the stream without an error, whatever the service behind it waits for. */
@@ -11,7 +11,7 @@ export interface Recheck {
 
 /**
  * Streams outlive the moment they were let in: this one asks about its credential again and again, and ends with `unauthenticated` when it
- * holds no more, or `unavailable` when nobody can say.
+ * holds no more, `permissionDenied` when its tenant is suspended, or `unavailable` when nobody can say.
  */
 export async function* subscribeGuarded(
   events: EventApi,
@@ -39,7 +39,7 @@ export async function* subscribeGuarded(
 }
 
 /**
- * Resolves with why the stream must end: `unauthenticated` when the key holds no more, `unavailable` when that could not be learned for so long that it
+ * Resolves with why the stream must end: `unauthenticated` when the key holds no more, `permissionDenied` when its tenant is suspended, `unavailable` when that could not be learned for so long that it
  * might have been revoked 2 s ago. Also, with an error nobody sees, when the stream is over anyway.
  */
 export async function watch(check: () => Promise<Caller>, over: AbortSignal): Promise<PlatformError> {
@@ -52,7 +52,7 @@ export async function watch(check: () => Promise<Caller>, over: AbortSignal): Pr
       untilMs = askedAtMs + trustMs;
       await pause(Math.max(0, askedAtMs + everyMs - performance.now()), over);
     } catch (error) {
-      if (error instanceof PlatformError && error.code === "unauthenticated") return error;
+      if (error instanceof PlatformError && (error.code === "unauthenticated" || error.code === "permissionDenied")) return error;
       if (performance.now() + retryMs >= untilMs) break;
       await pause(retryMs, over);
     }

@@ -98,7 +98,10 @@ function createAccess({ revoked }: Memory): Services["access"] {
     },
     listApiKeys: async () => ({ keys: [] }),
     revokeApiKey: async () => refuse(),
-    getTenant: async (caller) => ({ tenantId: caller.tenantId, name: "first", createdAtMs: t0 }),
+    getTenant: async (caller) => ({ tenantId: caller.tenantId, name: "first", status: "active", createdAtMs: t0 }),
+    listTenants: async (caller) => ({ tenants: [{ tenantId: caller.tenantId, name: "first", status: "active", createdAtMs: t0 }] }),
+    setTenantStatus: async () => refuse(),
+    listSuspendedTenants: async () => ({ tenantIds: [] }),
   };
 }
 
@@ -189,6 +192,15 @@ function createCredentials({
     putRevocationList: async () => refuse(),
     getRevocationList: async () => refuse(),
     answerStatusRequest: async () => refuse(),
+    createClaim: async () => refuse(),
+    listClaims: async () => ({ claims: [] }),
+    getClaim: async () => refuse(),
+    updateClaim: async () => refuse(),
+    listClaimFailures: async () => ({ failures: [] }),
+    authenticateClaim: async () => refuse(),
+    checkClaim: async () => refuse(),
+    createClaimedCertificate: async () => refuse(),
+    provisionDevice: async () => refuse(),
     createDeviceSecret: async () => ({ secret: "s", version: 1 }),
     async rotateDeviceSecret(_, request) {
       calls.push(request);

@@ -129,7 +129,9 @@ describe("who may do what", () => {
 
 describe("resources", () => {
   test("times go out as RFC 3339", async () => {
-    expect((await send("GET", "/v1/tenant")).json()).toEqual({ tenantId: "t1", name: "first", createdAt: "2026-01-31T12:00:00.000Z" });
+    expect((await send("GET", "/v1/tenant")).json()).toEqual({
+      ...{ tenantId: "t1", name: "first", status: "active", createdAt: "2026-01-31T12:00:00.000Z" },
+    });
   });
 
   test("a product is created once: 201 with its place, then 409", async () => {

@@ -6,6 +6,7 @@ import {
   createPostgresDeviceStores,
   type deviceSettings,
   startDeviceEventRelay,
+  startDeviceSuspensions,
   startDeviceUpkeep,
   startListFetcher,
 } from "@mooring/app-devices";
@@ -58,6 +59,7 @@ export async function startServices(life: Lifecycle, deps: ServicesDeps) {
   const stores = createPostgresDeviceStores({ control, authentication: data });
   const failures = createFailureBook({ store: stores.failures, clock, log });
   life.add("failures of devices", failures.start());
+  const rules = readAddressRules(deps.settings);
   const devices: DeviceApi = createDeviceService({
     stores,
     failures,
@@ -65,18 +67,23 @@ export async function startServices(life: Lifecycle, deps: ServicesDeps) {
     keyEncryptionKey: deps.keyEncryptionKey,
     statusUrl: deps.settings.pkiUrl,
     tenantHost: deps.settings.tenantHost,
+    rules,
     clock,
     log,
     metrics,
   });
-  const rules = readAddressRules(deps.settings);
   life.add("revocation lists", startListFetcher({ lists: stores.lists, rules, clock, log, metrics }));
+  const { keyEncryptionKey } = deps;
+  const accessStore = createPostgresAccessStore(control);
+  const sealer = createSealer([keyEncryptionKey]);
+  const access = createAccessService({ store: accessStore, clock, log, sealer, signatureDaysMax: deps.settings.signatureDays });
+  life.add("suspensions", startDeviceSuspensions({ stores, access, log }));
   life.add("device upkeep", startDeviceUpkeep({ stores, clock, log }));
   const gateways = createDeviceGateways({ presence: cluster.presence, nodes: cluster.nodes, connect: deps.gateway });
 
-  const { open, openJobs, keyEncryptionKey, settings } = deps;
+  const { open, openJobs, settings } = deps;
   const started = startEvents(life, {
-    ...{ data, control, open, devices, cluster, openJobs, keyEncryptionKey, settings, clock, log, metrics },
+    ...{ data, control, open, devices, access, cluster, openJobs, keyEncryptionKey, settings, clock, log, metrics },
     isOnly: true,
   });
   const events = started.service;
@@ -100,12 +107,5 @@ export async function startServices(life: Lifecycle, deps: ServicesDeps) {
   publishRrpcMetrics(metrics, rrpc);
   await startCallSweeper({ jobs: deps.jobs, calls, clock: steadyClock, log });
 
-  const accessStore = createPostgresAccessStore(control);
-  const access = createAccessService({
-    store: accessStore,
-    clock,
-    sealer: createSealer([keyEncryptionKey]),
-    signatureDaysMax: settings.signatureDays,
-  });
   return { access, accessStore, devices, thingModels, events, sessions, shadow, rrpc };
 }

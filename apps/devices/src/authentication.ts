@@ -1,7 +1,8 @@
-import { assertMay, type DeviceAddress, type DeviceApi, uuidPattern } from "@mooring/contracts";
+import { assertMay, type DeviceAddress, type DeviceApi, PlatformError, uuidPattern } from "@mooring/contracts";
 import type { Clock } from "@mooring/kit";
 import { readIdentity, type Sealer } from "@mooring/pki";
 import { claimedNames } from "./certificate-names.ts";
+import type { ClaimStore } from "./claim-ports.ts";
 import { openSession, sealSession, sessionMs } from "./device-session.ts";
 import type { Welcome } from "./foreign-certificates.ts";
 import { createIssuerCheck } from "./issuer-check.ts";
@@ -11,7 +12,7 @@ import { createRegistration } from "./registration.ts";
 import { createSecretAuthentication, judgeSecretRow, type SecretAuthentication } from "./secret-authentication.ts";
 import { goodSecrets } from "./secret-rules.ts";
 import { tenantOfServerName } from "./server-name.ts";
-import { type ConcludeDeps, createConclude, isRefused, type Verdict } from "./verdict.ts";
+import { type Conclude, isRefused, judgeStatus, type Verdict } from "./verdict.ts";
 
 export type AuthenticationOperations = Pick<
   DeviceApi,
@@ -20,9 +21,10 @@ export type AuthenticationOperations = Pick<
   SecretAuthentication &
   Pick<DeviceApi, "registerDevice">;
 
-export interface AuthenticationDeps extends ConcludeDeps {
+export interface AuthenticationDeps {
   readonly credentials: CredentialStore;
   readonly secrets: SecretStore;
+  readonly claims: Pick<ClaimStore, "hasCertificate">;
   /** Asked about certificates that nobody has seen. */
   readonly welcome: Welcome;
   /** Under which tenants have host names; see server-name.ts. */
@@ -35,9 +37,8 @@ export interface AuthenticationDeps extends ConcludeDeps {
  * Whether a device is who it says. Every way out but one is a refusal, and whatever fails on the way (the database, a sealed value that does
  * not open) throws.
  */
-export function createAuthenticationOperations(deps: AuthenticationDeps): AuthenticationOperations {
+export function createAuthenticationOperations(deps: AuthenticationDeps, conclude: Conclude): AuthenticationOperations {
   const { credentials, clock } = deps;
-  const conclude = createConclude(deps);
   const issuedByAuthority = createIssuerCheck();
 
   async function judgeCertificate(der: Uint8Array, serverName: string | undefined): Promise<Judged> {
@@ -48,6 +49,8 @@ export function createAuthenticationOperations(deps: AuthenticationDeps): Authen
     const known = await credentials.findCertificates(fingerprint);
     let credential = chooseRoute(known, tenantId);
     if (credential === undefined) {
+      if (await deps.claims.hasCertificate(fingerprint))
+        throw new PlatformError("failedPrecondition", "the certificate is a claim's: it provisions devices and is none");
       const fault = await deps.welcome(der, read.identity, tenantId);
       if (fault !== undefined)
         return { verdict: { refused: faultOfRoute(fault, known, tenantId) }, fingerprint, device: claimedNames(der) };
@@ -56,7 +59,7 @@ export function createAuthenticationOperations(deps: AuthenticationDeps): Authen
     }
     const { device } = credential;
     // The row is only as good as what wrote it: the bytes must also say this device and be signed by its tenant's authority.
-    const isNamed = credential.authorityKind !== "own" || commonName === device.deviceName;
+    const isNamed = credential.authorityKind !== "own" || commonName === (credential.commonName ?? device.deviceName);
     const odd = serial !== credential.serial || !isNamed;
     if (odd || credential.authorityTenantId !== device.tenantId) return { verdict: { refused: "mismatch" }, fingerprint, device };
     const fault = issuedByAuthority(der, credential, clock.now());
@@ -125,7 +128,8 @@ function judgeRow(credential: CertificateCredential, nowMs: number): Verdict {
   if (credential.authorityKind !== "own" && credential.authorityStatus !== "active") return { refused: "authority-inactive" };
   const fault = listFault(credential.listMode, credential.listDueMs, nowMs);
   if (fault !== undefined) return { refused: fault };
-  if (credential.deviceStatus !== "enabled") return { refused: "disabled" };
+  const refused = judgeStatus(credential.deviceStatus);
+  if (refused !== undefined) return refused;
   return { device: credential.device, credentialId: `certificate:${credential.fingerprint}` };
 }
 
@@ -166,7 +170,7 @@ function judgeKey(credential: KeyCredential | undefined, id: string): Verdict {
   if (credential === undefined) return { refused: "unknown" };
   const { device, deviceStatus, keys } = credential;
   if (!keys.some(({ keyId }) => keyId === id)) return { refused: "unknown" };
-  return deviceStatus === "enabled" ? { device, credentialId: `key:${id}` } : { refused: "disabled" };
+  return judgeStatus(deviceStatus) ?? { device, credentialId: `key:${id}` };
 }
 
 interface Judged {

@@ -45,7 +45,10 @@ export interface FilledProfile {
 }
 
 /** The profile of a product, or what is the rule without one, for one device. */
-export function fillProfile(profile: CertificateProfile | undefined, device: Device): FilledProfile {
+export function fillProfile(
+  profile: CertificateProfile | undefined,
+  device: Pick<Device, "tenantId" | "productKey" | "deviceName">,
+): FilledProfile {
   const fill = (part: string): string =>
     part
       .replaceAll("{productKey}", device.productKey)

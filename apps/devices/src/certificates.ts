@@ -8,35 +8,25 @@ import {
   type KeyPairType,
   PlatformError,
 } from "@mooring/contracts";
-import type { Clock } from "@mooring/kit";
 import {
   createPkcs12,
   type IssuedDeviceCertificate,
   issueDeviceCertificate,
   issueDeviceKeyPair,
   type RevocationReason,
-  type Sealer,
-  type StatusPlaces,
 } from "@mooring/pki";
-import { openTenantAuthority } from "./authority.ts";
-import { type FilledProfile, fillProfile } from "./certificate-profile.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
-import type { AuthorityStore, CertificateStore, DeviceStore, InsertLimits, ProductStore } from "./ports.ts";
+import { type IssuingDeps, issueFor } from "./issuing.ts";
+import type { CertificateStore, DeviceStore, InsertLimits } from "./ports.ts";
 
 export type CertificateOperations = Pick<
   DeviceApi,
   "issueCertificate" | "issueKeyPair" | "renewCertificate" | "listCertificates" | "revokeCertificate" | "setCertificateStatus"
 >;
 
-export interface CertificateDeps {
+export interface CertificateDeps extends IssuingDeps {
   readonly devices: DeviceStore;
   readonly certificates: CertificateStore;
-  readonly authorities: AuthorityStore;
-  readonly products: Pick<ProductStore, "find">;
-  readonly sealer: Sealer;
-  readonly clock: Clock;
-  /** Where the REST API is reached from outside; written into certificates. Without it they say nothing of lists and answers. */
-  readonly statusUrl?: string | undefined;
 }
 
 /** Not for good out of use, per device: the one in use, the next, and room for mistakes. */
@@ -70,32 +60,15 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
   }
 
   /** Issues, and keeps what was issued; `issue` is given everything but the key. */
-  async function issueFor<T extends IssuedDeviceCertificate>(
+  async function issueAndKeep<T extends IssuedDeviceCertificate>(
     device: Device,
-    { validityDays, supersede }: Pick<InsertLimits, "supersede"> & { readonly validityDays: number | undefined },
-    issue: (authority: Parameters<typeof issueDeviceCertificate>[0], plan: IssuePlan) => T | Promise<T>,
+    { validityDays, ...renewal }: Pick<InsertLimits, "supersede" | "renewed"> & { readonly validityDays: number | undefined },
+    issue: Parameters<typeof issueFor<T>>[3],
   ): Promise<T & { readonly certificate: Certificate }> {
-    const { tenantId, productKey, deviceName, deviceId } = device;
-    const profile = fillProfile((await deps.products.find({ tenantId }, productKey))?.certificateProfile, device);
-    const { organization, organizationalUnit } = profile;
-    const days = parseValidity(validityDays, profile);
-    const authority = await openTenantAuthority(deps, tenantId);
-    const nowMs = clock.now();
-    const places = placesOf(deps.statusUrl, authority.id);
-    const made = await issue(authority.signing, {
-      ...{ productKey, deviceName, organization, organizationalUnit, validityDays: days, nowMs },
-      ...(places && { statusPlaces: places }),
-    });
-    const certificate = {
-      fingerprint: made.fingerprintSha256,
-      serial: made.serial,
-      subject: `CN=${deviceName},OU=${organizationalUnit},O=${organization}`,
-      status: "active",
-      notBeforeMs: made.notBeforeMs,
-      notAfterMs: made.notAfterMs,
-    };
-    const stored = { ...certificate, deviceId, authorityId: authority.id, pem: made.certificatePem };
-    refuseOutcome(await certificates.insert(stored, { activeMax: activeCertificatesMax, nowMs, ...(supersede && { supersede }) }));
+    const { made, certificate: stored } = await issueFor(deps, device, validityDays, issue);
+    const limits = { activeMax: activeCertificatesMax, nowMs: clock.now(), ...renewal };
+    refuseOutcome(await certificates.insert({ ...stored, deviceId: device.deviceId }, limits));
+    const { authorityId: _, pem: __, ...certificate } = stored;
     return { ...made, certificate };
   }
 
@@ -104,7 +77,9 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
       assertMay(caller, "devices.issueCertificate");
       const device = await getDevice(tenantOf(caller), request);
       const { csrPem, validityDays } = request;
-      const made = await issueFor(device, { validityDays }, (authority, plan) => issueDeviceCertificate(authority, { ...plan, csrPem }));
+      const made = await issueAndKeep(device, { validityDays }, (authority, plan) =>
+        issueDeviceCertificate(authority, { ...plan, csrPem }),
+      );
       return { certificate: made.certificate, certificatePem: made.certificatePem, chainPem: made.chainPem };
     },
 
@@ -116,7 +91,7 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
       const { password, validityDays } = request;
       if (password !== undefined && !/^[\x20-\x7e]{8,128}$/.test(password))
         throw invalidField("/password", "must be 8 to 128 printable ASCII characters");
-      const made = await issueFor(device, { validityDays }, (authority, plan) => issueDeviceKeyPair(authority, plan, keyType));
+      const made = await issueAndKeep(device, { validityDays }, (authority, plan) => issueDeviceKeyPair(authority, plan, keyType));
       const { certificate, certificatePem, chainPem, privateKeyPem } = made;
       const issued = { certificate, certificatePem, chainPem };
       if (password === undefined) return { ...issued, privateKeyPem };
@@ -132,7 +107,7 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
       const overlapEndMs = keepsOld ? before.notAfterMs : Math.min(clock.now() + overlapMs, before.notAfterMs);
       const activateBeforeMs = before.supersedeAtMs ?? overlapEndMs;
       const supersede = keepsOld ? {} : { supersede: { fingerprint: before.fingerprint, atMs: activateBeforeMs } };
-      const made = await issueFor(device, { validityDays: undefined, ...supersede }, (authority, plan) =>
+      const made = await issueAndKeep(device, { validityDays: undefined, renewed: before.fingerprint, ...supersede }, (authority, plan) =>
         issueDeviceCertificate(authority, { ...plan, csrPem }),
       );
       return { certificate: made.certificate, certificatePem: made.certificatePem, chainPem: made.chainPem, activateBeforeMs };
@@ -181,8 +156,6 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
   }
 }
 
-type IssuePlan = Omit<Parameters<typeof issueDeviceCertificate>[1], "csrPem">;
-
 const isFingerprint = (value: unknown): value is string => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 const noCertificate = (): PlatformError => new PlatformError("notFound", "the device has no such certificate");
 
@@ -201,17 +174,4 @@ export function refuseOutcome(outcome: Awaited<ReturnType<CertificateStore["inse
   if (outcome === "stale") throw new PlatformError("failedPrecondition", "the certificate to be renewed does not work any more");
   if (outcome === "limit")
     throw new PlatformError("quotaExceeded", `a device has at most ${activeCertificatesMax} valid certificates; revoke one first`);
-}
-
-function placesOf(statusUrl: string | undefined, authorityId: string): StatusPlaces | undefined {
-  if (statusUrl === undefined) return undefined;
-  const base = `${statusUrl}/v1/pki/${authorityId}`;
-  return { revocationListUrl: `${base}/crl`, statusUrl: `${base}/ocsp` };
-}
-
-function parseValidity(days: number | undefined, profile: FilledProfile): number {
-  if (days === undefined) return profile.validityDays;
-  if (!Number.isInteger(days) || days < 1 || days > profile.validityDaysMax)
-    throw invalidField("/validityDays", `must be a whole number from 1 to ${profile.validityDaysMax}`);
-  return days;
 }

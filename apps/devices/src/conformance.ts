@@ -3,6 +3,7 @@ import { makeCaller } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeAuthorities } from "./conformance/authorities.ts";
 import { describeCertificateLife } from "./conformance/certificate-life.ts";
+import { describeClaims } from "./conformance/claims.ts";
 import { describeCertificates, describeSecrets } from "./conformance/credentials.ts";
 import { describeFailures } from "./conformance/failures.ts";
 import { describeKeys } from "./conformance/keys.ts";
@@ -14,6 +15,7 @@ import { describeRights } from "./conformance/rights.ts";
 import { describeRotation } from "./conformance/rotation.ts";
 import { describeServerNames } from "./conformance/server-names.ts";
 import { describeSessions } from "./conformance/sessions.ts";
+import { describeSuspensions } from "./conformance/suspensions.ts";
 import { describeTags } from "./conformance/tags.ts";
 import { describeTopology } from "./conformance/topology.ts";
 import type { Harness } from "./harness.test-support.ts";
@@ -44,6 +46,8 @@ export function describeDeviceApi(title: string, open: () => Promise<Harness>): 
     describeKeys(given);
     describeFailures(given);
     describeSessions(given);
+    describeClaims(given);
+    describeSuspensions(given);
     describeRights(given);
 
     test("the feed begins where it ends now, and tells each change once and in order", async () => {

@@ -4,10 +4,12 @@ import { assertMay, type DeviceApi, deviceNamePattern, invalidField } from "@moo
 import type { Clock, Log } from "@mooring/kit";
 import { type CertificateIdentity, readAuthority, readCertificateTimes, readIdentity, verifyChain } from "@mooring/pki";
 import { activeCertificatesMax, refuseOutcome } from "./certificates.ts";
+import type { ClaimStore } from "./claim-ports.ts";
 import { readOneDer } from "./foreign-authorities.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
 import { listFault } from "./list-rules.ts";
-import type { AuthorityRecord, AuthorityStore, CertificateStore, DeviceStore, NewArrival } from "./ports.ts";
+import type { AuthorityRecord, AuthorityStore, CertificateStore, DeviceStore, NewArrival, SuspensionStore } from "./ports.ts";
+import { suspendedReason } from "./verdict.ts";
 
 export interface ForeignCertificateDeps {
   readonly authorities: AuthorityStore;
@@ -36,7 +38,7 @@ export type Welcome = (
 ) => Promise<string | undefined>;
 
 /** First connects: whether a registered authority vouches for the stranger, and what its tenant wants made of it. */
-export function createWelcome(deps: ForeignCertificateDeps): Welcome {
+export function createWelcome(deps: ForeignCertificateDeps & { readonly suspensions: Pick<SuspensionStore, "has"> }): Welcome {
   const { authorities, certificates, clock, log } = deps;
   return async (der, identity, tenantId) => {
     const candidates = await authorities.findByName(identity.issuerNameSha256, tenantId, candidatesMax);
@@ -54,6 +56,7 @@ export function createWelcome(deps: ForeignCertificateDeps): Welcome {
         continue;
       }
       if ((await authorities.findRevocation(authority.id, identity.serial, authority.list?.mode === "off")) !== undefined) return "revoked";
+      if (await deps.suspensions.has(authority.tenantId)) return suspendedReason;
       const arrival = createArrival(der, identity, authority, clock.now());
       if (arrival === undefined) return "odd-device-name";
       const outcome = await certificates.insertArrival(arrival);
@@ -117,33 +120,43 @@ function toCertificate(
   };
 }
 
-export function createForeignCertificateOperations(deps: ForeignCertificateDeps): Pick<DeviceApi, "registerCertificate"> {
-  const { authorities, certificates, devices, clock } = deps;
+/**
+ * A certificate that one of the tenant's active registered authorities has signed, to be kept. Throws invalidArgument naming what is wrong.
+ */
+export async function readForeignLeaf(
+  { authorities, clock }: Pick<ForeignCertificateDeps, "authorities" | "clock">,
+  tenantId: string,
+  certificatePem: string,
+): Promise<NewArrival["certificate"]> {
+  const der = readOneDer(certificatePem);
+  const read = readIdentity(der);
+  if (!read.ok) throw invalidField("/certificatePem", `cannot be a device's: ${read.reason}`);
+  let fault = "none of the tenant's active authorities has signed it";
+  for (const authority of await authorities.list(tenantId, 1_000)) {
+    if (authority.kind !== "foreign" || authority.status !== "active" || authority.issuerName !== read.identity.issuerNameSha256) continue;
+    const found = faultOf(der, authority, clock.now());
+    if (found === undefined) return toCertificate(der, read.identity, { ...placeOf(authority), status: "active" });
+    fault = found;
+  }
+  throw invalidField("/certificatePem", fault);
+}
+
+export function createForeignCertificateOperations(
+  deps: ForeignCertificateDeps & { readonly claims: Pick<ClaimStore, "hasCertificate"> },
+): Pick<DeviceApi, "registerCertificate"> {
+  const { certificates, devices, claims, clock } = deps;
   return {
     async registerCertificate(caller, request) {
       assertMay(caller, "devices.registerCertificate");
       const tenantId = tenantOf(caller);
       const device = await devices.find({ tenantId }, parseAddress(request));
       if (device === undefined) throw noDevice();
-      const der = readOneDer(request.certificatePem);
-      const read = readIdentity(der);
-      if (!read.ok) throw invalidField("/certificatePem", `cannot be a device's: ${read.reason}`);
-      let fault = "none of the tenant's active authorities has signed it";
-      for (const authority of await authorities.list(tenantId, 1_000)) {
-        if (authority.kind !== "foreign" || authority.status !== "active" || authority.issuerName !== read.identity.issuerNameSha256)
-          continue;
-        const found = faultOf(der, authority, clock.now());
-        if (found !== undefined) {
-          fault = found;
-          continue;
-        }
-        const { deviceId } = device;
-        const certificate = toCertificate(der, read.identity, { ...placeOf(authority), status: "active" });
-        refuseOutcome(await certificates.insert({ ...certificate, deviceId }, { activeMax: activeCertificatesMax, nowMs: clock.now() }));
-        const { authorityId: _, route: ___, pem: __, ...answer } = certificate;
-        return answer;
-      }
-      throw invalidField("/certificatePem", fault);
+      const certificate = await readForeignLeaf(deps, tenantId, request.certificatePem);
+      if (await claims.hasCertificate(certificate.fingerprint)) refuseOutcome("taken");
+      const { deviceId } = device;
+      refuseOutcome(await certificates.insert({ ...certificate, deviceId }, { activeMax: activeCertificatesMax, nowMs: clock.now() }));
+      const { authorityId: _, route: ___, pem: __, ...answer } = certificate;
+      return answer;
     },
   };
 }

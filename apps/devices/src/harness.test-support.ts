@@ -1,7 +1,7 @@
 import { randomBytes, X509Certificate } from "node:crypto";
 import { type DeviceApi, PlatformError } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
-import { createMetrics, type Metrics, silentLog } from "@mooring/kit";
+import { createAddressRules, createMetrics, type Metrics, silentLog } from "@mooring/kit";
 import { openTestDatabase, overWire } from "@mooring/testkit";
 import { createFailureBook } from "./failure-book.ts";
 import type { DeviceStores, ModelDirectory } from "./ports.ts";
@@ -44,6 +44,10 @@ const models: ModelDirectory = {
   },
 };
 
+/** Hooks of tests are on this machine. */
+const anyPort = Array.from({ length: 65_535 }, (_, index) => index + 1);
+const hookRules = createAddressRules(["127.0.0.0/8"], anyPort);
+
 /** The service on a database of its own. */
 export async function openHarness(): Promise<Harness> {
   const database = await openTestDatabase("devices");
@@ -54,7 +58,7 @@ export async function openHarness(): Promise<Harness> {
   const clock = { now: () => Date.now() + shiftMs };
   const failures = createFailureBook({ store: stores.failures, clock, log: silentLog });
   return {
-    api: createDeviceService({ stores, models, keyEncryptionKey, failures, tenantHost, clock, log: silentLog, metrics }),
+    api: createDeviceService({ stores, models, keyEncryptionKey, failures, tenantHost, rules: hookRules, clock, log: silentLog, metrics }),
     stores,
     database,
     metrics,

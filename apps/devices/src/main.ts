@@ -1,5 +1,5 @@
 import { databaseSettings, openDatabase } from "@mooring/db";
-import { createMetrics, processSettings, readAddressRules, runService, systemClock } from "@mooring/kit";
+import { createMetrics, outgoingSettings, processSettings, readAddressRules, runService, systemClock } from "@mooring/kit";
 import { keyEncryptionSettings, readKeyEncryptionKey } from "@mooring/pki";
 import { addressSettings, connectGrpc, internalChannelCredentials, loadInternalTls, rpcSettings, serveInternally } from "@mooring/rpc";
 import {
@@ -8,17 +8,20 @@ import {
   createPostgresDeviceStores,
   deviceSettings,
   startDeviceEventRelay,
+  startDeviceSuspensions,
   startDeviceUpkeep,
   startListFetcher,
 } from "./index.ts";
 
-const { eventsAddress, thingModelAddress } = addressSettings;
+const { accessAddress, eventsAddress, thingModelAddress } = addressSettings;
 const table = {
   ...deviceSettings,
+  ...outgoingSettings,
   ...processSettings,
   ...rpcSettings,
   ...databaseSettings,
   ...keyEncryptionSettings,
+  accessAddress,
   eventsAddress,
   thingModelAddress,
 };
@@ -38,6 +41,7 @@ await runService("devices", table, async (life, settings, log) => {
   const failures = createFailureBook({ store: stores.failures, clock: systemClock, log });
   life.add("failures", failures.start());
   const { pkiUrl: statusUrl, tenantHost } = settings;
+  const rules = readAddressRules(settings);
   const devices = createDeviceService({
     stores,
     models,
@@ -45,13 +49,16 @@ await runService("devices", table, async (life, settings, log) => {
     failures,
     statusUrl,
     tenantHost,
+    rules,
     clock: systemClock,
     log,
     metrics,
   });
   life.add("upkeep", startDeviceUpkeep({ stores, clock: systemClock, log }));
-  const rules = readAddressRules(settings);
   life.add("revocation lists", startListFetcher({ lists: stores.lists, rules, clock: systemClock, log, metrics }));
+  const access = connectGrpc("access", settings.accessAddress, internalChannelCredentials(tls, "access"));
+  life.add("access client", access);
+  life.add("suspensions", startDeviceSuspensions({ stores, access, log }));
   const eventLog = connectGrpc("events", settings.eventsAddress, internalChannelCredentials(tls, "events"));
   life.add("events client", eventLog);
   const { events, changes } = stores;

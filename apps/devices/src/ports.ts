@@ -22,8 +22,8 @@ import type {
   ThingModelPin,
   ValidationMode,
 } from "@mooring/contracts";
-
 import type { ForeignRevocationList } from "@mooring/pki";
+import type { ClaimStore } from "./claim-ports.ts";
 import type { ListKnowledge } from "./list-rules.ts";
 
 /** Whether a model exists for a tenant is thing-model's to say; asked with the original caller. */
@@ -223,6 +223,8 @@ export interface InsertLimits {
   readonly nowMs: number;
   /** The certificate that this one is to replace, and when it stops working. */
   readonly supersede?: { readonly fingerprint: string; readonly atMs: number };
+  /** The certificate that was renewed: the new one is of the same origin. */
+  readonly renewed?: string;
 }
 
 /** A device that shows a certificate nobody has seen, to be made. */
@@ -267,6 +269,8 @@ export interface CertificateCredential {
   readonly fingerprint: string;
   readonly serial: string;
   readonly status: string;
+  /** A claim provisioned it: its common name need not be the device's, but is the one that was written down. */
+  readonly commonName: string | undefined;
   readonly supersedeAtMs: number | undefined;
   /** It was revoked here, or its authority's list says so and is obeyed. */
   readonly listed: boolean;
@@ -280,6 +284,13 @@ export interface CertificateCredential {
   readonly listMode: RevocationListMode;
   readonly listDueMs: number | undefined;
   readonly issuingPem: string;
+}
+
+/** Tenants that are suspended: their devices are let in nowhere. Credentials are found with the status `suspended` in place of their device's own. */
+export interface SuspensionStore {
+  /** These and no others, from now on. Committed with the changes that make gateways look at the devices of the others again. */
+  replace(tenantIds: readonly string[]): Promise<void>;
+  has(tenantId: string): Promise<boolean>;
 }
 
 /** A secret as it is kept, and the one before as long as both are good. */
@@ -352,6 +363,8 @@ export interface RegistrationCredential {
   readonly secretAuthentication: boolean;
   readonly legacySignatures: boolean;
   readonly registration: string;
+  /** Its tenant is. */
+  readonly isSuspended: boolean;
   readonly secret: StoredSecret;
 }
 
@@ -449,6 +462,8 @@ export interface DeviceStores {
   readonly publicKeys: PublicKeyStore;
   readonly topology: TopologyStore;
   readonly failures: FailureStore;
+  readonly claims: ClaimStore;
+  readonly suspensions: SuspensionStore;
   readonly changes: ChangeStore;
   readonly events: DeviceEventStore;
 }

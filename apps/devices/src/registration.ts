@@ -21,7 +21,7 @@ import { hashToken } from "./secret-authentication.ts";
 import { productSecretPlace, secretPlace } from "./secret-place.ts";
 import { digestOf, findSigner, isHexSignature } from "./secret-rules.ts";
 import { createSecret } from "./secrets.ts";
-import type { Conclude, Refused } from "./verdict.ts";
+import { type Conclude, type Refused, suspendedReason } from "./verdict.ts";
 
 export interface RegistrationDeps {
   readonly secrets: SecretStore;
@@ -87,5 +87,6 @@ function judge(product: RegistrationCredential, proof: RegistrationProof, { seal
   const contents = [`deviceName${proof.deviceName}productKey${proof.productKey}random${proof.random}`];
   const place = (version: number): string => productSecretPlace(product, version);
   const signer = findSigner(secret, place, { digest, contents, signature: proof.signature }, { sealer, nowMs: clock.now() });
-  return signer === undefined ? { refused: "wrong-product-signature" } : undefined;
+  if (signer === undefined) return { refused: "wrong-product-signature" };
+  return product.isSuspended ? { refused: suspendedReason } : undefined;
 }

@@ -15,7 +15,7 @@ import type { KeyCredential, SecretCredential } from "./ports.ts";
 import { type PskIdentity, parsePskIdentity } from "./psk-identity.ts";
 import { secretPlace } from "./secret-place.ts";
 import { digestOf, findSigner, type GoodSecret, goodSecrets, isHexSignature, isSignature } from "./secret-rules.ts";
-import { type Conclude, isRefused, type Refused, type Verdict } from "./verdict.ts";
+import { type Conclude, isRefused, judgeStatus, type Refused, type Verdict } from "./verdict.ts";
 
 export type SecretAuthentication = Pick<DeviceApi, "authenticateSecret" | "authenticateToken" | "authenticateJwt" | "findPreSharedKey">;
 
@@ -102,7 +102,7 @@ function isTokenProof({ clientId, token }: TokenProof): boolean {
 /** What every sign-on with something secret stands on. */
 export function judgeSecretRow(credential: SecretCredential): Refused | undefined {
   if (!credential.secretAuthentication) return { refused: "secrets-not-allowed" };
-  return credential.deviceStatus === "enabled" ? undefined : { refused: "disabled" };
+  return judgeStatus(credential.deviceStatus);
 }
 
 /** Whether the proof was made with the secret of the credential's device. */
@@ -156,8 +156,7 @@ function judgeJwt({ device, deviceStatus, keys }: KeyCredential, jwt: Jwt, nowMs
   if (key === undefined) return { refused: "no-key" };
   const fault = faultOf(jwt, device, nowMs);
   if (fault !== undefined) return { refused: fault };
-  if (deviceStatus !== "enabled") return { refused: "disabled" };
-  return { device, credentialId: `key:${key.keyId}`, validUntilMs: validUntilMsOf(jwt) };
+  return judgeStatus(deviceStatus) ?? { device, credentialId: `key:${key.keyId}`, validUntilMs: validUntilMsOf(jwt) };
 }
 
 /**

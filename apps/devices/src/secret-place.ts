@@ -10,6 +10,11 @@ export function productSecretPlace(product: { readonly tenantId: string; readonl
   return `tenant/${product.tenantId}/product/${product.productKey}/secret/${version}`;
 }
 
+/** What the sealed secret of a claim's hook is bound to. */
+export function hookPlace(claim: { readonly tenantId: string; readonly id: string }): string {
+  return `tenant/${claim.tenantId}/claim/${claim.id}/hook`;
+}
+
 /** What an authority's sealed private key is bound to. */
 export function authorityPlace(authority: { readonly tenantId: string; readonly id: string }, key: "root" | "issuing"): string {
   return `tenant/${authority.tenantId}/authority/${authority.id}/${key}`;

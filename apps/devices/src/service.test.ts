@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { serviceCaller } from "@mooring/contracts";
-import { createMetrics, silentLog } from "@mooring/kit";
+import { createAddressRules, createMetrics, silentLog } from "@mooring/kit";
 import { createSealer } from "@mooring/pki";
 import { errorOf, makeCaller } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -96,7 +96,7 @@ describe("the device service on its store", () => {
     const models = { get: () => Promise.reject(new Error("not asked")) };
     const clock = { now: () => Date.now() };
     const failures = createFailureBook({ store: stores.failures, clock, log: silentLog });
-    const deps = { stores, models, failures, clock, log: silentLog, metrics: createMetrics() };
+    const deps = { stores, models, failures, rules: createAddressRules([], []), clock, log: silentLog, metrics: createMetrics() };
     const service = createDeviceService({ ...deps, keyEncryptionKey: randomBytes(32) });
     const proof = { ...address, signMethod: "hmacsha256", content: "x", signature: "00".repeat(32) };
     expect(await errorOf(service.authenticateSecret(gateway, proof))).toMatchObject({ code: "internal" });

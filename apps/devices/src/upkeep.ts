@@ -1,3 +1,5 @@
+import { followSuspendedTenants } from "@mooring/cluster";
+import type { AccessApi } from "@mooring/contracts";
 import { type Clock, type Log, pause, type Running, startLoop } from "@mooring/kit";
 import type { DeviceStores } from "./ports.ts";
 
@@ -37,4 +39,15 @@ export function startUpkeep({ stores, clock, log }: UpkeepDeps): Running {
     if (superseded < endsMax && noticed < endsMax && overdue < endsMax) await pause(endEveryMs, signal);
   };
   return startLoop(step, { retryMs: 5_000, onError: (error) => log.warn({ err: error }, "upkeep of devices failed; trying again") });
+}
+
+export interface SuspensionDeps {
+  readonly stores: Pick<DeviceStores, "suspensions">;
+  readonly access: Pick<AccessApi, "listSuspendedTenants">;
+  readonly log: Log;
+}
+
+/** Keeps the devices of suspended tenants out, and lets them in again. Any number of processes may run it. */
+export function startSuspensions({ stores, access, log }: SuspensionDeps): Running {
+  return followSuspendedTenants({ access, service: "devices", onChange: (tenantIds) => stores.suspensions.replace([...tenantIds]), log });
 }

@@ -10,7 +10,7 @@ export interface Refused {
 }
 
 /** How it tried to prove who it is. */
-export type Method = "certificate" | "secret" | "token" | "jwt" | "psk" | "session" | "registration" | "check";
+export type Method = "certificate" | "secret" | "token" | "jwt" | "psk" | "session" | "registration" | "claim" | "check";
 
 export interface About {
   /** The device in whose name it was tried, as far as that was said. */
@@ -26,7 +26,19 @@ export interface ConcludeDeps {
   readonly failures: Pick<FailureBook, "add">;
 }
 
-/** Counts the verdict; hands on what was found, or throws the one sentence that every refused peer hears. */
+/** Why devices of a suspended tenant are refused. */
+export const suspendedReason = "tenant-suspended";
+
+/** What a device's status says against it, if it does. */
+export function judgeStatus(deviceStatus: string): Refused | undefined {
+  if (deviceStatus === "enabled") return undefined;
+  return { refused: deviceStatus === "suspended" ? suspendedReason : "disabled" };
+}
+
+/**
+ * Counts the verdict; hands on what was found, or throws the one sentence that every refused peer hears: `unauthenticated`, or `permissionDenied` when all
+ * that is wrong is that the tenant is suspended.
+ */
 export type Conclude = <T extends object>(method: Method, verdict: T, about: About) => Exclude<T, Refused>;
 
 export function createConclude({ log, metrics, failures }: ConcludeDeps): Conclude {
@@ -41,6 +53,8 @@ export function createConclude({ log, metrics, failures }: ConcludeDeps): Conclu
     counter.inc({ method, outcome: reason });
     log.info({ method, reason, ...device, ...origin, ...facts }, "refused a device");
     if (device !== undefined && origin !== undefined) failures.add({ ...device, ...origin, reason });
+    // Who hears this has proved who it is, or can prove nothing while it is so.
+    if (reason === suspendedReason) throw new PlatformError("permissionDenied", "the tenant is suspended");
     throw new PlatformError("unauthenticated", "the device could not be authenticated");
   };
 }

@@ -6,7 +6,7 @@ import { openJobs } from "@mooring/queue";
 import { addressSettings, connectGrpc, internalChannelCredentials, loadInternalTls, rpcSettings, serveInternally } from "@mooring/rpc";
 import { createLazyCluster, eventSettings, startEvents } from "./index.ts";
 
-const { devicesAddress } = addressSettings;
+const { accessAddress, devicesAddress } = addressSettings;
 const table = {
   ...processSettings,
   ...databaseSettings,
@@ -14,6 +14,7 @@ const table = {
   ...rpcSettings,
   ...eventSettings,
   ...keyEncryptionSettings,
+  accessAddress,
   devicesAddress,
 };
 
@@ -33,13 +34,14 @@ await runService("events", table, async (life, settings, log) => {
   const data = open("data");
   const control = open("control");
   const devices = life.add("devices client", connectGrpc("devices", settings.devicesAddress, internalChannelCredentials(tls, "devices")));
+  const access = life.add("access client", connectGrpc("access", settings.accessAddress, internalChannelCredentials(tls, "access")));
   const { redisUrl: url } = settings;
   const cluster = life.add(
     "redis",
     createLazyCluster(() => openRedisCluster({ url, log })),
   );
   const { service, startDelivery } = startEvents(life, {
-    ...{ data, control, open, devices, cluster, keyEncryptionKey, settings, clock: systemClock, log, metrics },
+    ...{ data, control, open, devices, access, cluster, keyEncryptionKey, settings, clock: systemClock, log, metrics },
     openJobs: () => openJobs({ backend: { kind: "redis", url }, log }),
   });
   const checks = { database: () => data.pool.query("SELECT 1") };

@@ -1,4 +1,5 @@
-import type { DeviceApi } from "@mooring/contracts";
+import { followSuspendedTenants } from "@mooring/cluster";
+import type { AccessApi, DeviceApi } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
 import {
   type Clock,
@@ -45,6 +46,8 @@ export interface StartEventsDeps {
   /** More pools, of the lifecycle's. */
   readonly open: (plane: string, more: { readonly poolSize?: number; readonly statementTimeoutMs?: number }) => Database;
   readonly devices: DeviceApi;
+  /** Says which tenants are suspended: nothing is sent to their webhooks. */
+  readonly access: Pick<AccessApi, "listSuspendedTenants">;
   readonly cluster: ClusterView;
   /** Asked for when the first webhook is to be delivered; closed on stop. */
   readonly openJobs: () => Promise<Jobs>;
@@ -95,7 +98,15 @@ export function startEvents(life: Lifecycle, deps: StartEventsDeps): { readonly 
     startDelivery() {
       life.add("delivery", service.delivery.start());
       const { groups, webhooks } = service.delivery;
-      life.add("webhooks", startWebhooks({ groups, webhooks, openJobs: deps.openJobs, rules, metrics, log, clock }));
+      // Until it is known who is suspended, nothing is sent to anybody.
+      let suspended: ReadonlySet<string> | undefined;
+      const isPaused = (tenantId: string): boolean => suspended?.has(tenantId) !== false;
+      const onChange = (tenantIds: ReadonlySet<string>): void => {
+        suspended = tenantIds;
+        webhooks.changed.notify();
+      };
+      life.add("webhooks", startWebhooks({ groups, webhooks, openJobs: deps.openJobs, rules, isPaused, metrics, log, clock }));
+      life.add("suspensions", followSuspendedTenants({ access: deps.access, service: "events", onChange, log }));
     },
   };
 }

@@ -37,7 +37,8 @@ export function createChanges(deps: ChangesDeps) {
       await deps.devices.checkCredential(serviceCaller("gateway"), { deviceId: device.deviceId, credentialId });
     } catch (error) {
       const code = error instanceof PlatformError ? error.code : "internal";
-      if (code === "unauthenticated" || code === "permissionDenied" || code === "notFound") return outlet.end("credentialRevoked");
+      if (code === "permissionDenied") return outlet.end("tenantSuspended");
+      if (code === "unauthenticated" || code === "notFound") return outlet.end("credentialRevoked");
       // Not known to be bad: asked again until there is an answer, or the connection ends.
       log.warn({ err: error, deviceId: device.deviceId }, "a credential could not be checked");
       await pause(retryMs);

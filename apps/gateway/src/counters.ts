@@ -48,6 +48,7 @@ export type AuthFailure =
   | "registration"
   | "plainTransport"
   | "heldOff"
+  | "tenantSuspended"
   | "apiKey"
   | "identityMismatch"
   | "unavailable"

@@ -4,6 +4,7 @@ import { followServerTls, Lifecycle, type Running, type ServerTls, TimerWheel } 
 import { createModelDirectory } from "@mooring/thing-model";
 import { Admission } from "./admission.ts";
 import { createAttendance } from "./attendance.ts";
+import { createClaimWatch } from "./auth/claim-watch.ts";
 import { Expiry } from "./auth/expiry.ts";
 import { createGuard } from "./auth/guard.ts";
 import { createOperatorKeys } from "./auth/operator-keys.ts";
@@ -94,6 +95,7 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
   const admission = new Admission(limits, rare);
   const guard = createGuard({ devices, clock, log, failuresPerAddressMax: limits.authFailuresPerAddressMax });
   const expiry = new Expiry(clock);
+  const claimWatch = createClaimWatch({ devices, log });
   const shared = { devices, guard, expiry, uplink, refusals, attendance, registry, changes, spaces, wheel, admission, counters, rare, log };
   const onSubscribed = createReady({ shadow: deps.shadow, models, log });
   const isCongested = (): boolean => stream.congested || broker.store.isCongested;
@@ -113,6 +115,7 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
     life.add("model changes", startModelChanges({ thingModels: deps.thingModels, models, log }));
     life.add("operator keys", operatorKeys.start());
     life.add("guard", guard.start());
+    life.add("claims", claimWatch.start());
     life.add("expiry", expiry.start(log));
     const counts = new ConnectionCounts(limits);
     const doorDeps = {
@@ -121,6 +124,8 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
       counts,
       access: deps.access,
       operatorKeys,
+      claimWatch,
+      provisioning: { devices, guard, log },
       willRights,
       gatherer: new WriteGatherer(),
       isCongested,

@@ -9,6 +9,7 @@ import {
   asProductKey,
   asTenantId,
   type Caller,
+  type ClaimIdentity,
   type DeviceAddress,
   type DeviceChange,
   type DeviceIdentity,
@@ -19,6 +20,7 @@ import {
   type NewRecord,
   PlatformError,
   type ProductOptions,
+  type ProvisioningRequest,
   type Refusal,
   type RegistrationProof,
   type ScramVerifier,
@@ -69,6 +71,8 @@ export class TestDevices {
   /** Of the one product there is. */
   options: Required<ProductOptions> = { acknowledgement: "persisted", historyDays: 90, deduplicateIds: false, pushDelta: true };
   isDown = false;
+  /** The tenant is. */
+  isSuspended = false;
 
   #up(): void {
     if (this.isDown) throw new PlatformError("unavailable", "the devices service is down");
@@ -76,7 +80,41 @@ export class TestDevices {
 
   async authenticateCertificate(_caller: Caller, { certificateDer }: { readonly certificateDer: Uint8Array }): Promise<DeviceIdentity> {
     this.#up();
-    return this.#held(`certificate:${createHash("sha256").update(certificateDer).digest("hex")}`);
+    const credentialId = `certificate:${createHash("sha256").update(certificateDer).digest("hex")}`;
+    if (this.claims.has(credentialId)) throw new PlatformError("failedPrecondition", "a claim's");
+    return this.#held(credentialId);
+  }
+
+  /** Claims by `certificate:{fingerprint}`, and what was asked by them. */
+  readonly claims = new Map<string, ClaimIdentity>();
+  readonly provisionings: object[] = [];
+  /** What is wrong with the next of them. */
+  provisioningError: PlatformError | undefined;
+
+  async authenticateClaim(_caller: Caller, { certificateDer }: { readonly certificateDer: Uint8Array }): Promise<ClaimIdentity> {
+    const claim = this.claims.get(`certificate:${createHash("sha256").update(certificateDer).digest("hex")}`);
+    if (claim === undefined) throw new PlatformError("unauthenticated", "not authenticated");
+    return claim;
+  }
+
+  async checkClaim(_caller: Caller, { claimId }: { readonly claimId: string }): Promise<ClaimIdentity> {
+    const claim = [...this.claims.values()].find((one) => one.claimId === claimId);
+    if (claim === undefined) throw new PlatformError("unauthenticated", "not authenticated");
+    return claim;
+  }
+
+  async createClaimedCertificate(_caller: Caller, { origin: _, ...request }: { readonly csrPem?: string; readonly origin: object }) {
+    this.provisionings.push(request);
+    if (this.provisioningError !== undefined) throw this.provisioningError;
+    const key = request.csrPem === undefined ? { privateKeyPem: "KEY" } : {};
+    return { certificateId: "ab", certificatePem: "PEM", ownershipToken: "TOKEN", ...key };
+  }
+
+  async provisionDevice(_caller: Caller, { parameters, ...request }: ProvisioningRequest) {
+    this.provisionings.push({ ...request, parameters });
+    if (this.provisioningError !== undefined) throw this.provisioningError;
+    const deviceName = parameters["serial"] ?? parameters["SerialNumber"] ?? "";
+    return { productKey, deviceName, certificatePem: "PEM", chainPem: "CHAIN", notAfterMs: 86_400_000 };
   }
 
   async authenticateSecret(
@@ -238,6 +276,7 @@ export class TestDevices {
   #held(credentialId: string): DeviceIdentity {
     const identity = this.identities.get(credentialId);
     if (identity === undefined) throw new PlatformError("unauthenticated", "not authenticated");
+    if (this.isSuspended) throw new PlatformError("permissionDenied", "the tenant is suspended");
     return identity;
   }
 }
@@ -310,6 +349,8 @@ export interface Harness {
   readonly sessions: MemorySessions;
   /** API keys that are good, and whose they are. */
   readonly keys: Map<string, Caller>;
+  /** From now on no key is good, for this reason. */
+  refusesKeys(error: PlatformError): void;
   /** The same by their ids. */
   readonly scramVerifiers: Map<string, ScramVerifier>;
   /** A device with a certificate, made when first asked for. */
@@ -342,6 +383,7 @@ export async function startHarness(
   const sessions = createMemorySessions();
   const keys = new Map<string, Caller>();
   const scramVerifiers = new Map<string, ScramVerifier>();
+  let keyError: PlatformError | undefined;
   const metrics = createMetrics();
   const errors: LoggedError[] = [];
   const log: Log = { ...silentLog, error: (facts, message) => void errors.push({ facts, message }), child: () => log };
@@ -366,7 +408,10 @@ export async function startHarness(
       },
       sessions,
       access: {
-        authenticateKey: async (_caller, { secret }) => keys.get(secret) ?? refuseKey(),
+        authenticateKey: async (_caller, { secret }) => {
+          if (keyError !== undefined) throw keyError;
+          return keys.get(secret) ?? refuseKey();
+        },
         findScramVerifier: async (_caller, { keyId }) => scramVerifiers.get(keyId) ?? refuseKey(),
       },
       presence: cluster.presence,
@@ -414,6 +459,9 @@ export async function startHarness(
     waited,
     sessions,
     keys,
+    refusesKeys: (error) => {
+      keyError = error;
+    },
     scramVerifiers,
     metrics,
     errors,

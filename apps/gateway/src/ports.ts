@@ -29,6 +29,10 @@ export interface GatewayDeps {
     | "removeSubDevice"
     | "listSubDevices"
     | "findSubDevices"
+    | "authenticateClaim"
+    | "checkClaim"
+    | "createClaimedCertificate"
+    | "provisionDevice"
   >;
   readonly thingModels: Pick<ThingModelApi, "get" | "listChanges">;
   readonly shadow: Pick<ShadowApi, "get" | "update" | "delete" | "listNames" | "deviceReady" | "waitApplied">;

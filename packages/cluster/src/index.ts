@@ -25,3 +25,4 @@ export {
 } from "./presence.ts";
 export { openRedisCluster, type RedisClusterOptions } from "./redis/cluster.ts";
 export { clusterSettings } from "./settings.ts";
+export { followSuspendedTenants, type SuspendedTenantsDeps } from "./suspended-tenants.ts";

@@ -31,6 +31,11 @@ export interface SignatureProof {
 export interface Tenant {
   readonly tenantId: string;
   readonly name: string;
+  /** `active` or `suspended`. */
+  readonly status: string;
+  /** Of a suspended one: since when, and why, as whoever did it put it. */
+  readonly suspendedAtMs?: number;
+  readonly suspendedReason?: string;
   readonly createdAtMs: number;
 }
 
@@ -46,7 +51,10 @@ export interface ScramVerifier {
 
 /** Tenants, API keys and roles: who may do what. */
 export interface AccessApi {
-  /** The caller behind an API key. Throws `unauthenticated` for a key that is unknown, revoked or malformed, without saying which. */
+  /**
+   * The caller behind an API key. Throws `unauthenticated` for a key that is unknown, revoked or malformed, without saying which, and
+   * `permissionDenied` for a good one whose tenant is suspended; so do the two below.
+   */
   authenticateKey(caller: Caller, request: { readonly secret: string }): Promise<Caller>;
   /**
    * What a server needs to have a holder of this key prove it with SCRAM-SHA-256 (RFC 5802, RFC 7677): the user name is the key's id, the password
@@ -69,4 +77,16 @@ export interface AccessApi {
   /** Idempotent. Throws `notFound` for a key of another tenant. */
   revokeApiKey(caller: Caller, request: { readonly id: string }): Promise<ApiKey>;
   getTenant(caller: Caller, request: Record<never, never>): Promise<Tenant>;
+  /** For owners of the platform's own tenant, the first one there was; `permissionDenied` for others. Newest first, at most 1,000. */
+  listTenants(caller: Caller, request: Record<never, never>): Promise<{ readonly tenants: readonly Tenant[] }>;
+  /**
+   * For the same. `suspended`: within 2 s connections of the tenant's devices and back ends end, its API keys and credentials are refused and nothing is
+   * delivered to it; what it has stays. `active` takes that back. The platform's own tenant cannot be suspended: `failedPrecondition`. Idempotent.
+   */
+  setTenantStatus(
+    caller: Caller,
+    request: { readonly tenantId: string; readonly status: string; readonly reason?: string },
+  ): Promise<Tenant>;
+  /** For the platform's own services: the tenants that are suspended now, at most 10,000. */
+  listSuspendedTenants(caller: Caller, request: Record<never, never>): Promise<{ readonly tenantIds: readonly string[] }>;
 }

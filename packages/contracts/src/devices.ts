@@ -1,5 +1,6 @@
 import type { Caller } from "./caller.ts";
 import type { CertificateApi, CertificateProfile } from "./certificates.ts";
+import type { ClaimApi } from "./claims.ts";
 import type { DeviceAddress, DeviceRef } from "./ids.ts";
 import type { PageRequest } from "./page.ts";
 import type { TopologyApi } from "./topology.ts";
@@ -113,7 +114,7 @@ export interface DeviceChange {
 }
 
 /** Products, devices and their credentials: who exists and how it proves it. */
-export interface DeviceApi extends CertificateApi, TopologyApi {
+export interface DeviceApi extends CertificateApi, ClaimApi, TopologyApi {
   /** Throws `alreadyExists` when the key is taken, whoever's it is: product keys are unique on the platform. */
   createProduct(caller: Caller, request: CreateProduct): Promise<Product>;
   getProduct(caller: Caller, request: { readonly productKey: string }): Promise<Product>;
@@ -165,7 +166,8 @@ export interface DeviceApi extends CertificateApi, TopologyApi {
   deletePublicKey(caller: Caller, request: DeviceAddress & { readonly keyId: string }): Promise<Record<never, never>>;
   /**
    * `unauthenticated` with one and the same message whatever is wrong; the reason is in the log, the metrics and the device's failures. `serverName`: what
-   * the peer said in the TLS handshake (SNI); where it names a tenant, the device must be of that tenant.
+   * the peer said in the TLS handshake (SNI); where it names a tenant, the device must be of that tenant. `failedPrecondition` for a claim's certificate:
+   * that is for `authenticateClaim`.
    */
   authenticateCertificate(
     caller: Caller,

@@ -2,6 +2,7 @@ export * from "./access.ts";
 export * from "./backend-message.ts";
 export * from "./caller.ts";
 export * from "./certificates.ts";
+export * from "./claims.ts";
 export * from "./devices.ts";
 export * from "./errors.ts";
 export * from "./events.ts";

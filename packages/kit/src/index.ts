@@ -8,6 +8,7 @@ export { listen, runChecks, startOpsServer } from "./ops-server.ts";
 export { type AddressRules, createAddressRules } from "./outgoing/networks.ts";
 export { createResolve, type Resolve } from "./outgoing/resolve.ts";
 export { outgoingSettings, readAddressRules } from "./outgoing/settings.ts";
+export { type SignedHeaders, signBody } from "./outgoing/signature.ts";
 export { lookUpTarget, readTarget, TargetRefused } from "./outgoing/target.ts";
 export { pause, startLoop } from "./poll.ts";
 export { reportStartFailure, runProcess, runService, StartError } from "./process.ts";

@@ -28,7 +28,7 @@ describe("docker-compose.yml", () => {
     ]);
   });
 
-  test("lets nothing out of the internal network but the services with public ports, and the one that sends webhooks", () => {
+  test("lets nothing out of the internal network but the services with public ports, and those that ask webhooks and hooks", () => {
     expect(file.internalNetworks).toEqual(["internal"]);
     const open = services.filter(({ networks }) => networks.some((network) => !file.internalNetworks.includes(network)));
     expect(open.map(({ name }) => name).sort()).toEqual(["admin-api", "devices", "events", "gateway"]);

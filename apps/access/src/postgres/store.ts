@@ -1,6 +1,7 @@
-import type { ApiKey, Role, Tenant } from "@mooring/contracts";
+import type { ApiKey, Role } from "@mooring/contracts";
 import type { Database, Prisma } from "@mooring/db";
 import type { AccessStore, FoundApiKey, NewApiKey } from "../ports.ts";
+import { createTenantStore, findFirst, toTenant } from "./tenants.ts";
 
 /** Only one process may look whether there is a tenant and make it. A number of our own among the advisory locks. */
 const firstTenantLock = 4_706_001;
@@ -11,25 +12,22 @@ type Transaction = Prisma.TransactionClient;
 export function createPostgresAccessStore({ prisma }: Pick<Database, "prisma">): AccessStore {
   return {
     async findKeyByHash(secretHash) {
-      const row = await prisma.apiKey.findUnique({ where: { secretHash: new Uint8Array(secretHash) } });
+      const row = await prisma.apiKey.findUnique({ where: { secretHash: new Uint8Array(secretHash) }, include });
       return row === null ? undefined : toFound(row);
     },
 
     async findKeyById(id) {
-      const row = await prisma.apiKey.findUnique({ where: { id } });
+      const row = await prisma.apiKey.findUnique({ where: { id }, include });
       return row === null ? undefined : toFound(row);
     },
 
     async findKeyByAccessKey(accessKeyId) {
-      const row = await prisma.apiKey.findUnique({ where: { accessKeyId } });
+      const row = await prisma.apiKey.findUnique({ where: { accessKeyId }, include });
       if (row === null || row.accessKeySecret === null) return undefined;
-      return { ...toApiKey(row), tenantId: row.tenantId, sealedSecret: row.accessKeySecret };
+      return { ...toFound(row), sealedSecret: row.accessKeySecret };
     },
 
-    async findTenant(tenantId) {
-      const row = await prisma.tenant.findUnique({ where: { id: tenantId } });
-      return row === null ? undefined : toTenant(row);
-    },
+    ...createTenantStore(prisma),
 
     insertKey: (key, activeMax) =>
       prisma.$transaction(async (tx) => {
@@ -59,8 +57,8 @@ export function createPostgresAccessStore({ prisma }: Pick<Database, "prisma">):
     insertFirstTenant: (tenant, key, keep) =>
       prisma.$transaction(async (tx) => {
         await tx.$executeRaw`SELECT pg_advisory_xact_lock(${firstTenantLock}::bigint)`;
-        const first = await tx.tenant.findFirst({ orderBy: [{ createdAt: "asc" }, { id: "asc" }] });
-        if (first !== null) return { tenantId: first.id, made: false };
+        const first = await findFirst(tx);
+        if (first !== null) return { tenantId: toTenant(first).tenantId, made: false };
         await tx.tenant.create({ data: { id: tenant.tenantId, name: tenant.name, createdAt: new Date(tenant.createdAtMs) } });
         await tx.apiKey.create({ data: toRow(key) });
         await keep();
@@ -90,8 +88,12 @@ function toRow(key: NewApiKey) {
   };
 }
 
+/** What is read with a key, since it decides whether the key holds. */
+const include = { tenant: { select: { suspendedAt: true } } } as const;
+
 interface FoundRow extends ApiKeyRow {
   readonly tenantId: string;
+  readonly tenant: { readonly suspendedAt: Date | null };
   readonly scramSalt: Uint8Array | null;
   readonly scramStoredKey: Uint8Array | null;
   readonly scramServerKey: Uint8Array | null;
@@ -99,7 +101,7 @@ interface FoundRow extends ApiKeyRow {
 
 function toFound(row: FoundRow): FoundApiKey {
   const { scramSalt, scramStoredKey, scramServerKey } = row;
-  const found = { ...toApiKey(row), tenantId: row.tenantId };
+  const found = { ...toApiKey(row), tenantId: row.tenantId, isTenantSuspended: row.tenant.suspendedAt !== null };
   if (scramSalt === null || scramStoredKey === null || scramServerKey === null) return found;
   const scram = { salt: Buffer.from(scramSalt), storedKey: Buffer.from(scramStoredKey), serverKey: Buffer.from(scramServerKey) };
   return { ...found, scram };
@@ -123,8 +125,4 @@ function toApiKey(row: ApiKeyRow): ApiKey {
     ...(row.revokedAt === null ? {} : { revokedAtMs: row.revokedAt.getTime() }),
     ...(row.accessKeyId === null ? {} : { accessKeyId: row.accessKeyId }),
   };
-}
-
-function toTenant(row: { readonly id: string; readonly name: string; readonly createdAt: Date }): Tenant {
-  return { tenantId: row.id, name: row.name, createdAtMs: row.createdAt.getTime() };
 }

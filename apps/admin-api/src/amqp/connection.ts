@@ -156,7 +156,8 @@ export class AmqpConnection {
       this.#signOn = signOn;
       this.#linklessSinceMs = performance.now();
     } catch (error) {
-      if (toPlatformError(error).code === "unauthenticated") return false;
+      // SASL has no word for a tenant that is suspended (RFC 4422 §3.6).
+      if (["unauthenticated", "permissionDenied"].includes(toPlatformError(error).code)) return false;
       log.warn({ err: error }, "an AMQP sign-on could not be checked");
       throw error;
     }

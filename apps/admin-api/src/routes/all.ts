@@ -5,6 +5,7 @@ import { authorityRoutes } from "./authorities.ts";
 import { callRoutes } from "./calls.ts";
 import { certificateLifeRoutes } from "./certificate-life.ts";
 import { certificateRoutes } from "./certificates.ts";
+import { claimRoutes } from "./claims.ts";
 import { connectionRoutes } from "./connections.ts";
 import { deadLetterRoutes } from "./dead-letters.ts";
 import { deviceRoutes } from "./devices.ts";
@@ -43,6 +44,7 @@ export function registerRoutes(app: Routes, deps: RouteDeps): void {
   certificateRoutes(app, deps);
   secretRoutes(app, deps);
   certificateLifeRoutes(app, deps);
+  claimRoutes(app, deps);
   authorityRoutes(app, deps);
   revocationListRoutes(app, deps);
   pkiRoutes(app, deps);

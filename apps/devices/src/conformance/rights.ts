@@ -5,6 +5,8 @@ import { derOf, type Harness } from "../harness.test-support.ts";
 import { makeSigningRequest } from "../signing-request.test-support.ts";
 import { type MadeDevice, makeDevice, makeKeyPair, sign } from "./made-device.test-support.ts";
 
+const nowhere = { protocol: "", address: "" };
+
 /** Every operation on an object that exists, as whoever asks. */
 function callsOn(api: DeviceApi, made: MadeDevice & { readonly authorityId?: string }) {
   const { productKey, deviceName, certificate, device } = made;
@@ -45,6 +47,15 @@ function callsOn(api: DeviceApi, made: MadeDevice & { readonly authorityId?: str
     "devices.putRevocationList": (caller) => api.putRevocationList(caller, { authorityId, listPem: "" }),
     "devices.getRevocationList": (caller) => api.getRevocationList(caller, { authorityId }),
     "devices.answerStatusRequest": (caller) => api.answerStatusRequest(caller, { authorityId, request: Buffer.alloc(0) }),
+    "devices.createClaim": (caller) => api.createClaim(caller, { productKey, name: "claim" }),
+    "devices.listClaims": (caller) => api.listClaims(caller, { productKey }),
+    "devices.getClaim": (caller) => api.getClaim(caller, { productKey, name: "claim" }),
+    "devices.updateClaim": (caller) => api.updateClaim(caller, { productKey, name: "claim", status: "inactive" }),
+    "devices.listClaimFailures": (caller) => api.listClaimFailures(caller, { productKey, name: "claim" }),
+    "devices.authenticateClaim": (caller) => api.authenticateClaim(caller, { certificateDer: Buffer.alloc(0) }),
+    "devices.checkClaim": (caller) => api.checkClaim(caller, { claimId: "none" }),
+    "devices.createClaimedCertificate": (caller) => api.createClaimedCertificate(caller, { claimId: "none", origin: nowhere }),
+    "devices.provisionDevice": (caller) => api.provisionDevice(caller, { claimId: "none", parameters: {}, origin: nowhere }),
     "devices.createDeviceSecret": (caller) => api.createDeviceSecret(caller, address),
     "devices.rotateDeviceSecret": (caller) => api.rotateDeviceSecret(caller, { ...address, overlapSeconds: 60 }),
     "devices.createProductSecret": (caller) => api.createProductSecret(caller, { productKey }),

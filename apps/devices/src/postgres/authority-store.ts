@@ -87,8 +87,10 @@ export function createAuthorityStore({ prisma }: Pick<Database, "prisma">, log: 
       return row === null || (ownOnly && row.listed) ? undefined : toRevoked(row);
     },
 
-    hasCertificate: async (authorityId, serial) =>
-      (await prisma.certificate.findUnique({ where: { authorityId_serial: { authorityId, serial } }, select: { serial: true } })) !== null,
+    async hasCertificate(authorityId, serial) {
+      const query = { where: { authorityId_serial: { authorityId, serial } }, select: { serial: true } };
+      return (await prisma.certificate.findUnique(query)) !== null || (await prisma.claim.findUnique(query)) !== null;
+    },
 
     async removeEndedRevocations(endedBeforeMs) {
       return (await prisma.revocation.deleteMany({ where: { notAfter: { lt: new Date(endedBeforeMs) } } })).count;

@@ -18,7 +18,9 @@ export function createCertificateStore({ prisma }: Pick<Database, "prisma">, log
           if (device === null) return "gone";
           if ((await countUsable(tx, deviceId, limits.nowMs)) >= limits.activeMax) return "limit";
           if (!(await supersede(tx, deviceId, limits))) return "stale";
-          await tx.certificate.create({ data: toRow(certificate) });
+          const before =
+            limits.renewed === undefined ? null : await tx.certificate.findFirst({ where: { fingerprint: limits.renewed, deviceId } });
+          await tx.certificate.create({ data: { ...toRow(certificate), claimId: before?.claimId ?? null } });
           await record({ productKey: device.productKey, deviceId });
           return "inserted";
         });
@@ -130,7 +132,7 @@ async function createDevice(tx: Transaction, device: Device, by: NewArrival["by"
   await insertDeviceEvent(tx, device, "created", by);
 }
 
-function toRow(certificate: NewCertificate) {
+export function toRow(certificate: NewCertificate) {
   const { fingerprint, deviceId, authorityId, route = "", serial, subject, status, pem, notBeforeMs, notAfterMs } = certificate;
   const validity = { notBefore: new Date(notBeforeMs), notAfter: new Date(notAfterMs) };
   return { fingerprint, deviceId, authorityId, route, serial, subject, status, pem, ...validity };

@@ -2,6 +2,7 @@ import { asDeviceId, asDeviceName, asProductKey, asTenantId, type DeviceRef, typ
 import type { Database } from "@mooring/db";
 import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, StoredSecret } from "../ports.ts";
 import { gather } from "./gather.ts";
+import { statusSql } from "./suspension-store.ts";
 
 export interface DeviceColumns {
   readonly device_id: string;
@@ -15,6 +16,8 @@ interface CertificateColumns extends DeviceColumns {
   readonly fingerprint: string;
   readonly serial: string;
   readonly certificate_status: string;
+  readonly subject: string;
+  readonly claimed: boolean;
   readonly supersede_at: Date | null;
   readonly listed: boolean;
   readonly not_before: Date;
@@ -53,9 +56,9 @@ interface KeyColumns extends DeviceColumns {
   readonly created_at: Date;
 }
 
-const deviceColumns = "d.id AS device_id, d.tenant_id, d.product_key, d.device_name, d.status";
+const deviceColumns = `d.id AS device_id, d.tenant_id, d.product_key, d.device_name, ${statusSql} AS status`;
 
-const certificateSql = `SELECT ${deviceColumns}, c.fingerprint, c.serial, c.status AS certificate_status, c.supersede_at,
+const certificateSql = `SELECT ${deviceColumns}, c.fingerprint, c.serial, c.status AS certificate_status, c.subject, c.claim_id IS NOT NULL AS claimed, c.supersede_at,
   r.serial IS NOT NULL AND NOT (r.listed AND a.crl_mode = 'off') AS listed, c.not_before, c.not_after,
   a.id AS authority_id, a.tenant_id AS authority_tenant_id, a.issuing_pem, a.kind AS authority_kind,
   a.status AS authority_status, a.crl_next_update, a.crl_mode, c.route
@@ -139,6 +142,7 @@ function toCertificateCredential(row: CertificateColumns): CertificateCredential
     fingerprint: row.fingerprint,
     serial: row.serial,
     status: row.certificate_status,
+    commonName: row.claimed ? /^CN=([^,]*)/.exec(row.subject)?.[1] : undefined,
     supersedeAtMs: row.supersede_at?.getTime(),
     listed: row.listed,
     notBeforeMs: row.not_before.getTime(),

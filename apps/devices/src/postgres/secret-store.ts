@@ -9,7 +9,8 @@ import { lockDevice } from "./device-store.ts";
 import { isTaken } from "./prisma-errors.ts";
 
 const registrationSql = `SELECT tenant_id, product_key, secret_authentication, legacy_signatures, registration, sealed_secret, secret_version,
-  sealed_previous_secret, previous_secret_version, previous_secret_until
+  sealed_previous_secret, previous_secret_version, previous_secret_until,
+  EXISTS (SELECT FROM suspended_tenants s WHERE s.tenant_id = products.tenant_id) AS suspended
 FROM products WHERE product_key = $1`;
 
 interface RegistrationColumns extends StoredSecretColumns {
@@ -18,6 +19,7 @@ interface RegistrationColumns extends StoredSecretColumns {
   readonly secret_authentication: boolean;
   readonly legacy_signatures: boolean;
   readonly registration: string;
+  readonly suspended: boolean;
 }
 
 export function createSecretStore({ pool }: Pick<Database, "pool">, log: ChangeLog): SecretStore {
@@ -140,6 +142,7 @@ function toRegistration(row: RegistrationColumns): RegistrationCredential {
     secretAuthentication: row.secret_authentication,
     legacySignatures: row.legacy_signatures,
     registration: row.registration,
+    isSuspended: row.suspended,
     secret: toStoredSecret(row),
   };
 }

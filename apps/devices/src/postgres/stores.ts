@@ -3,6 +3,7 @@ import type { DeviceStores } from "../ports.ts";
 import { createAuthorityStore } from "./authority-store.ts";
 import { createCertificateStore } from "./certificate-store.ts";
 import { createChangeLog } from "./change-log.ts";
+import { createClaimStore } from "./claim-store.ts";
 import { createCredentialStore } from "./credential-store.ts";
 import { createDeviceEventStore } from "./device-event-store.ts";
 import { createDeviceStore } from "./device-store.ts";
@@ -11,6 +12,7 @@ import { createListStore } from "./list-store.ts";
 import { createProductStore } from "./product-store.ts";
 import { createPublicKeyStore } from "./public-key-store.ts";
 import { createSecretStore } from "./secret-store.ts";
+import { createSuspensionStore } from "./suspension-store.ts";
 import { createTopologyStore } from "./topology-store.ts";
 
 export interface DeviceDatabases {
@@ -34,6 +36,8 @@ export function createPostgresDeviceStores({ control, authentication }: DeviceDa
     publicKeys: createPublicKeyStore(control, changes),
     topology: createTopologyStore(control, changes),
     failures: createFailureStore(control),
+    claims: createClaimStore(control, changes),
+    suspensions: createSuspensionStore(control, changes),
     changes,
     events: createDeviceEventStore(control),
   };

@@ -8,14 +8,13 @@
 // A failure may still be a record's own doing, such as an endpoint that crashes over it. So what was alone in the request that began an outage is
 // suspected, and it counts as a try of it when the next request, of other records, is answered: then there was no outage.
 import type { Delivery, EndpointStatus } from "@mooring/contracts";
-import type { Clock } from "@mooring/kit";
+import { type Clock, signBody } from "@mooring/kit";
 import type { Member, WebhookSubscription } from "../delivery/ports.ts";
 import { batchId, encodeBatch } from "./body.ts";
 import { type Held, isSuspect, Lanes } from "./lanes.ts";
 import type { WebhookLimits } from "./limits.ts";
 import { backoffMs, Outage } from "./outage.ts";
 import { PostFailure } from "./post.ts";
-import { signBody } from "./signature.ts";
 
 export interface Batch {
   readonly id: string;

@@ -15,12 +15,17 @@ export class MemoryGroups implements DeliveryGroups {
   readonly dead: { readonly offset: number; readonly reason: string }[] = [];
   onDead: () => void = () => undefined;
   readonly extended = new Set<number>();
+  /** How often it was asked which there are. */
+  listed = 0;
   /** Another process has them. */
   elsewhere = false;
 
   readonly webhooks: Webhooks = {
     changed: new Signal(),
-    list: async () => [...this.#subscriptions.values()].map(({ settings }) => settings),
+    list: async () => {
+      this.listed++;
+      return [...this.#subscriptions.values()].map(({ settings }) => settings);
+    },
   };
 
   set(settings: Partial<WebhookSubscription> & { readonly url: string }): void {

@@ -53,6 +53,25 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
   };
   const offsets = (received: readonly Received[]): number[] => received.flatMap(({ body }) => body.records.map(({ offset }) => offset));
 
+  test("to a tenant that is paused nothing is sent, what waits is sent once it is not, and others go on", async () => {
+    const receiver = await receive();
+    groups.set({ url: receiver.url });
+    let isPaused = false;
+    groups.say("dev-1");
+    start({ isPaused: () => isPaused });
+    await vi.waitFor(() => expect(offsets(receiver.received)).toEqual([1]), soon);
+    isPaused = true;
+    groups.webhooks.changed.notify();
+    await vi.waitFor(async () => expect(await metrics.current.text()).toContain("mooring_webhook_endpoints 0"), soon);
+    groups.say("dev-1");
+    // Looked at again and again meanwhile.
+    const before = groups.listed;
+    await vi.waitFor(() => expect(groups.listed).toBeGreaterThan(before + 5), soon);
+    expect(offsets(receiver.received)).toEqual([1]);
+    isPaused = false;
+    await vi.waitFor(() => expect(offsets(receiver.received)).toEqual([1, 2]), soon);
+  });
+
   test("a batch is a signed POST with the records' bodies as JSON, and 2xx acknowledges it", async () => {
     const receiver = await receive();
     groups.set({ url: receiver.url, secret: "s3crét" });

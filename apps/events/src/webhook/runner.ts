@@ -28,6 +28,8 @@ export interface WebhookDeps {
   /** Asked when there is a first webhook, and until it works: this process starts without the job backend too. Closed on stop. */
   readonly openJobs: () => Promise<Jobs>;
   readonly rules: AddressRules;
+  /** Nothing is sent for this tenant for the time being. Whoever changes the answer notifies `webhooks.changed`. */
+  readonly isPaused?: (tenantId: string) => boolean;
   readonly metrics: Metrics;
   readonly log: Log;
   /**
@@ -159,8 +161,11 @@ export function startWebhooks(deps: WebhookDeps): Running {
     }
   };
 
+  const listed = async (): Promise<readonly WebhookSubscription[]> =>
+    (await deps.webhooks.list()).filter(({ tenantId }) => deps.isPaused?.(tenantId) !== true);
+
   const look = async (): Promise<void> => {
-    const there = new Map((await deps.webhooks.list()).map((one) => [`${one.tenantId}/${one.name}`, one]));
+    const there = new Map((await listed()).map((one) => [`${one.tenantId}/${one.name}`, one]));
     // The job backend is not asked for before there is something to do.
     if (there.size > 0 && opened === undefined) await open();
     for (const [key, { member }] of joined) if (!there.has(key)) void member.close();

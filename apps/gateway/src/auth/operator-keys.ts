@@ -21,8 +21,8 @@ export interface OperatorKeysDeps {
 
 /** A connection that a key let in. */
 export interface KeyHolder {
-  /** The key is good no more. */
-  onKeyRevoked(): void;
+  /** The key is good no more, or its tenant is suspended. */
+  onKeyRevoked(reason: "credentialRevoked" | "tenantSuspended"): void;
 }
 
 export type OperatorKeys = ReturnType<typeof createOperatorKeys>;
@@ -38,7 +38,8 @@ export function createOperatorKeys({ access, log }: OperatorKeysDeps) {
       const code = error instanceof PlatformError ? error.code : "internal";
       // Not known to be bad: asked again in a second.
       if (code !== "unauthenticated" && code !== "permissionDenied") return log.warn({ err: error }, "an API key could not be checked");
-      for (const holder of [...(holders.get(key) ?? [])]) holder.onKeyRevoked();
+      const reason = code === "permissionDenied" ? "tenantSuspended" : "credentialRevoked";
+      for (const holder of [...(holders.get(key) ?? [])]) holder.onKeyRevoked(reason);
     }
   };
 

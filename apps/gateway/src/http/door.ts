@@ -27,6 +27,7 @@ import { answerEst, type EstDevices, estStart } from "./est.ts";
 import { createIdentify, httpProtocol } from "./identify.ts";
 import { sayMessage } from "./message.ts";
 import { refuseBytes, sendProblem } from "./problem.ts";
+import { addProvisioning, type HttpProvisioningDeps } from "./provisioning.ts";
 import { addRegistration, type HttpRegistrationDeps } from "./registration.ts";
 import { addTokenRoutes, type TokenDoorDeps } from "./token-door.ts";
 
@@ -34,7 +35,7 @@ export interface HttpDoorDeps
   extends Omit<HttpRegistrationDeps, "devices">,
     Omit<TokenDoorDeps, "devices" | "guard" | "onKnown" | "enter">,
     HttpCallsDeps {
-  readonly devices: HttpRegistrationDeps["devices"] & TokenDoorDeps["devices"] & EstDevices;
+  readonly devices: HttpRegistrationDeps["devices"] & TokenDoorDeps["devices"] & EstDevices & HttpProvisioningDeps["devices"];
   readonly uplink: Pick<Uplink, "handle">;
   readonly spaces: Spaces;
   readonly refusals: Pick<Refusals, "add">;
@@ -92,6 +93,7 @@ export async function startHttpDoor(deps: HttpDoorDeps, listen: string, tls: Ser
   });
   app.setNotFoundHandler((_request, reply) => sendProblem(reply, new PlatformError("methodNotAllowed", "devices use GET and POST")));
   addRegistration(app, deps);
+  addProvisioning(app, deps);
   const onKnown = ({ raw }: FastifyRequest): void => sockets.ticketOf(raw.socket)?.known();
   addTokenRoutes(app, { ...deps, onKnown, enter: underWay.enter });
   // One route for all topics: what a path means is the topic table's to say.

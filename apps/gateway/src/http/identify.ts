@@ -51,8 +51,20 @@ export function createIdentify(deps: IdentifyDeps): (socket: TLSSocket) => Promi
       return identity;
     } catch (error) {
       verdicts.delete(socket);
-      const isVerdict = error instanceof PlatformError && error.code === "unauthenticated";
-      deps.rare.onAuthFailure(isVerdict ? "certificate" : "unavailable");
+      const code = error instanceof PlatformError ? error.code : "internal";
+      const isVerdict = code === "unauthenticated";
+      deps.rare.onAuthFailure(
+        isVerdict
+          ? "certificate"
+          : code === "permissionDenied"
+            ? "tenantSuspended"
+            : code === "failedPrecondition"
+              ? "certificate"
+              : "unavailable",
+      );
+      if (code === "permissionDenied") throw error;
+      if (code === "failedPrecondition")
+        throw new PlatformError("permissionDenied", "a claim's certificate is good for POST /ext/claim/provision alone", { cause: error });
       if (isVerdict) {
         deps.guard.failed(claim, origin);
         throw error;

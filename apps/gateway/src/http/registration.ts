@@ -1,5 +1,13 @@
 // Registration over HTTPS (wire formats §2.3), for devices that know their product's secret and have nothing of their own yet, no certificate either.
-import { type DeviceApi, errorTable, PlatformError, type RegistrationProof, serviceCaller, toPlatformError } from "@mooring/contracts";
+import {
+  type DeviceApi,
+  type ErrorCode,
+  errorTable,
+  PlatformError,
+  type RegistrationProof,
+  serviceCaller,
+  toPlatformError,
+} from "@mooring/contracts";
 import type { Log } from "@mooring/kit";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { claimOf, type Guard } from "../auth/guard.ts";
@@ -11,6 +19,11 @@ export interface HttpRegistrationDeps extends IdentifyDeps {
   readonly guard: Pick<Guard, "mayTry" | "failed" | "succeeded" | "mayRegister">;
   readonly log: Log;
 }
+
+const messages: { readonly [K in ErrorCode]?: string } = {
+  quotaExceeded: "too many registrations; try again later",
+  permissionDenied: "the tenant is suspended",
+};
 
 /** Five short fields. */
 const bodyBytesMax = 4_096;
@@ -31,7 +44,7 @@ export function addRegistration(app: Pick<FastifyInstance, "route">, deps: HttpR
         if (code === "internal" || code === "unavailable") deps.log.warn({ err: error }, "a device could not be registered");
         // One answer for all that may be wrong: which it was is the operator's to know.
         const known = code === "unauthenticated" || code === "invalidArgument" ? "unauthenticated" : code;
-        const message = known === "quotaExceeded" ? "too many registrations; try again later" : "the device could not be registered";
+        const message = messages[known] ?? "the device could not be registered";
         return send(reply, errorTable[known].http, { code: errorTable[known].alink, message });
       }
     },
@@ -53,7 +66,8 @@ async function register({ devices, guard, rare }: HttpRegistrationDeps, request:
     return registered;
   } catch (error) {
     const isVerdict = error instanceof PlatformError && error.code === "unauthenticated";
-    rare.onAuthFailure(isVerdict ? "registration" : "unavailable");
+    const isSuspended = error instanceof PlatformError && error.code === "permissionDenied";
+    rare.onAuthFailure(isVerdict ? "registration" : isSuspended ? "tenantSuspended" : "unavailable");
     if (isVerdict) guard.failed(claim, origin);
     throw error;
   }

@@ -95,7 +95,7 @@ async function signOn({ devices, guard, rare }: TokenDoorDeps, request: FastifyR
     return (await devices.createDeviceSession(caller, { deviceId: identity.device.deviceId, credentialId: identity.credentialId })).token;
   } catch (error) {
     const isVerdict = error instanceof PlatformError && error.code === "unauthenticated";
-    rare.onAuthFailure(isVerdict ? "secret" : "unavailable");
+    rare.onAuthFailure(isVerdict ? "secret" : isSuspended(error) ? "tenantSuspended" : "unavailable");
     if (!isVerdict) throw error;
     guard.failed(claim, origin);
     throw new Refused(Code.Auth, 401, "auth check error");
@@ -135,12 +135,14 @@ async function authenticate({ devices, guard, rare }: TokenDoorDeps, request: Fa
     return await devices.authenticateDeviceSession(serviceCaller("gateway"), { token, origin });
   } catch (error) {
     const isVerdict = error instanceof PlatformError && error.code === "unauthenticated";
-    rare.onAuthFailure(isVerdict ? "token" : "unavailable");
+    rare.onAuthFailure(isVerdict ? "token" : isSuspended(error) ? "tenantSuspended" : "unavailable");
     if (!isVerdict) throw error;
     // Not counted against anybody: a token that is none costs no look-up, and good devices come with tokens that are over, all at once after a week.
     throw new Refused(Code.TokenOver, 401, "token is expired");
   }
 }
+
+const isSuspended = (error: unknown): boolean => error instanceof PlatformError && error.code === "permissionDenied";
 
 function originOf({ raw }: FastifyRequest) {
   return { protocol: httpProtocol, address: peerAddress(raw.socket) ?? "" };

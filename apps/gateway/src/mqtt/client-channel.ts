@@ -92,8 +92,8 @@ export class ClientChannel extends Channel implements Publisher, KeyHolder, List
   }
 
   /** The credential is good no more; nothing more is said in its name, its will included. */
-  onKeyRevoked(): void {
+  onKeyRevoked(reason: "credentialRevoked" | "tenantSuspended"): void {
     this.isClean = true;
-    this.close(ReasonCode.NotAuthorized, "credentialRevoked");
+    this.close(reason === "tenantSuspended" ? ReasonCode.AdministrativeAction : ReasonCode.NotAuthorized, reason);
   }
 }

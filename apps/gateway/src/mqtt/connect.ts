@@ -1,7 +1,15 @@
 // CONNECT, from the packet to who it is. Read `signOn` aloud: it is the list of steps. Nothing here sees a socket.
 
 import { randomUUID } from "node:crypto";
-import { type AccessApi, type Caller, type DeviceIdentity, PlatformError, type RegisteredDevice, serviceCaller } from "@mooring/contracts";
+import {
+  type AccessApi,
+  type Caller,
+  type ClaimIdentity,
+  type DeviceIdentity,
+  PlatformError,
+  type RegisteredDevice,
+  serviceCaller,
+} from "@mooring/contracts";
 import { type ConnectPacket, ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { apiKeyOf } from "../auth/operator-keys.ts";
 import { parseClientId } from "../auth/secret.ts";
@@ -36,7 +44,7 @@ export interface Registered {
   readonly payload: Buffer;
 }
 
-export type SignedOn = (DeviceSignedOn | ClientSignedOn) & {
+export type SignedOn = (DeviceSignedOn | ClientSignedOn | ClaimSignedOn) & {
   readonly clientId: string;
   /** The client sent none and is told this one. */
   readonly isAssigned: boolean;
@@ -45,6 +53,12 @@ export type SignedOn = (DeviceSignedOn | ClientSignedOn) & {
 export interface DeviceSignedOn {
   readonly kind: "device";
   readonly identity: DeviceIdentity;
+}
+
+/** One of a fleet, that has nothing of its own yet. */
+export interface ClaimSignedOn {
+  readonly kind: "claim";
+  readonly claim: ClaimIdentity;
 }
 
 /** A client of the broker in its tenant. */
@@ -145,7 +159,7 @@ function chooseClientId(
 const clientIdCharactersMax = 128;
 
 /** What was asked, or a refusal: what is not known to be right is not let in. */
-export async function judged<T extends DeviceIdentity | Caller | RegisteredDevice>(
+export async function judged<T extends DeviceIdentity | Caller | RegisteredDevice | ClaimIdentity>(
   failure: AuthFailure,
   ask: () => Promise<T>,
 ): Promise<T> {
@@ -153,7 +167,8 @@ export async function judged<T extends DeviceIdentity | Caller | RegisteredDevic
     return await ask();
   } catch (error) {
     const code = error instanceof PlatformError ? error.code : "internal";
-    const isVerdict = code === "unauthenticated" || code === "permissionDenied" || code === "notFound" || code === "invalidArgument";
+    if (code === "permissionDenied") throw new SignOnRefused(ReasonCode.Banned, "tenantSuspended", error);
+    const isVerdict = code === "unauthenticated" || code === "notFound" || code === "invalidArgument";
     if (isVerdict) throw new SignOnRefused(ReasonCode.NotAuthorized, failure, error);
     throw new SignOnRefused(ReasonCode.ServerUnavailable, "unavailable", error);
   }

@@ -50,6 +50,7 @@ const endings: Readonly<Record<EndReason, number>> = {
   takenOver: ReasonCode.SessionTakenOver,
   tooManyConnections: ReasonCode.QuotaExceeded,
   credentialRevoked: ReasonCode.NotAuthorized,
+  tenantSuspended: ReasonCode.AdministrativeAction,
   presenceLost: ReasonCode.SessionTakenOver,
   unavailable: ReasonCode.ServerBusy,
   shutdown: ReasonCode.ServerShuttingDown,
@@ -293,7 +294,7 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
 
   end(reason: EndReason): void {
     // Nothing more is said in the name of a credential that is good no more, its will included.
-    if (reason === "credentialRevoked") this.isClean = true;
+    if (reason === "credentialRevoked" || reason === "tenantSuspended") this.isClean = true;
     this.close(endings[reason], reason);
   }
 

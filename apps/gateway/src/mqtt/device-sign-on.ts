@@ -1,25 +1,33 @@
 // A device's CONNECT, from what it offers to which device it is. What was proved in the TLS handshake decides alone: a client certificate, or a
 // pre-shared key. Without either it may offer something in the packet. There is no way from one to the other.
 import {
+  type ClaimIdentity,
   type DeviceAddress,
   type DeviceApi,
   type DeviceIdentity,
   type GatewayFailure,
+  PlatformError,
   type SignOnOrigin,
   serviceCaller,
 } from "@mooring/contracts";
 import { type ConnectPacket, ReasonCode } from "@mooring/mqtt";
-import { authenticateCertificate } from "../auth/client-certificate.ts";
+import { authenticateCertificate, type ShownCertificate } from "../auth/client-certificate.ts";
 import { type Claim, claimOf, claimOfCertificate, type Guard } from "../auth/guard.ts";
 import { registrationAnswer } from "../auth/registration.ts";
 import { type Offer, parseUsername, readOffer, type SignOnClientId } from "../auth/secret.ts";
 import type { AuthFailure } from "../counters.ts";
-import { type DeviceSignedOn, judged, type Peer, type Registered, SignOnRefused } from "./connect.ts";
+import { type ClaimSignedOn, type DeviceSignedOn, judged, type Peer, type Registered, SignOnRefused } from "./connect.ts";
 
 export interface DeviceSignOnDeps {
   readonly devices: Pick<
     DeviceApi,
-    "authenticateCertificate" | "authenticateSecret" | "authenticateToken" | "authenticateJwt" | "registerDevice" | "checkCredential"
+    | "authenticateCertificate"
+    | "authenticateClaim"
+    | "authenticateSecret"
+    | "authenticateToken"
+    | "authenticateJwt"
+    | "registerDevice"
+    | "checkCredential"
   >;
   readonly guard: Pick<Guard, "mayTry" | "failed" | "succeeded" | "mayRegister">;
 }
@@ -46,7 +54,7 @@ const verdicts: { readonly [K in AuthFailure]?: GatewayFailure | "" } = {
 };
 
 /** Throws SignOnRefused, whatever happens. */
-export async function signOnDevice(asking: Asking, deps: DeviceSignOnDeps): Promise<DeviceSignedOn | Registered> {
+export async function signOnDevice(asking: Asking, deps: DeviceSignOnDeps): Promise<DeviceSignedOn | ClaimSignedOn | Registered> {
   const { origin } = asking;
   const claim = claimIn(asking);
   if (!deps.guard.mayTry(claim, origin)) throw new SignOnRefused(ReasonCode.ConnectionRateExceeded, "heldOff");
@@ -70,9 +78,10 @@ function claimedBy({ username }: ConnectPacket): DeviceAddress | undefined {
   return username === null ? undefined : parseUsername(username);
 }
 
-async function prove(asking: Asking, deps: DeviceSignOnDeps): Promise<DeviceSignedOn | Registered> {
+async function prove(asking: Asking, deps: DeviceSignOnDeps): Promise<DeviceSignedOn | ClaimSignedOn | Registered> {
   const { packet, peer, named } = asking;
   const proved = await provedByTransport(asking, deps);
+  if (proved !== undefined && "claimId" in proved) return { kind: "claim", claim: proved };
   if (proved !== undefined) return signedOnAs(packet, proved);
   const offer = readOffer(named, packet.username, packet.password, peer.transport);
   if (offer === undefined) throw new SignOnRefused(ReasonCode.NotAuthorized, "noCredential");
@@ -83,13 +92,27 @@ async function prove(asking: Asking, deps: DeviceSignOnDeps): Promise<DeviceSign
 }
 
 /** Looked at again, since a handshake may be a while ago. */
-function provedByTransport({ peer, origin }: Asking, { devices }: DeviceSignOnDeps): Promise<DeviceIdentity> | undefined {
+function provedByTransport(asking: Asking, { devices }: DeviceSignOnDeps): Promise<DeviceIdentity | ClaimIdentity> | undefined {
+  const { peer, origin } = asking;
   const { certificateDer, serverName, preShared } = peer;
   if (certificateDer !== undefined)
-    return judged("certificate", () => authenticateCertificate(devices, { der: certificateDer, serverName }, origin));
+    return judged("certificate", () => authenticateDeviceOrClaim(devices, { der: certificateDer, serverName }, origin));
   if (preShared === undefined) return undefined;
   const { credentialId, device } = preShared;
   return judged("preSharedKey", () => devices.checkCredential(serviceCaller("gateway"), { deviceId: device.deviceId, credentialId }));
+}
+
+async function authenticateDeviceOrClaim(
+  devices: DeviceSignOnDeps["devices"],
+  shown: ShownCertificate,
+  origin: SignOnOrigin,
+): Promise<DeviceIdentity | ClaimIdentity> {
+  try {
+    return await authenticateCertificate(devices, shown, origin);
+  } catch (error) {
+    if (!(error instanceof PlatformError) || error.code !== "failedPrecondition") throw error;
+    return devices.authenticateClaim(serviceCaller("gateway"), { certificateDer: shown.der, origin });
+  }
 }
 
 function authenticate(

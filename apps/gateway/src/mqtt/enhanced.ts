@@ -54,8 +54,9 @@ async function findVerifier(
   try {
     return await access.findScramVerifier(serviceCaller("gateway"), { keyId });
   } catch (error) {
-    if (!(error instanceof PlatformError) || error.code !== "unauthenticated")
-      throw new SignOnRefused(ReasonCode.ServerUnavailable, "unavailable", error);
+    const code = error instanceof PlatformError ? error.code : "internal";
+    if (code === "permissionDenied") throw new SignOnRefused(ReasonCode.Banned, "tenantSuspended", error);
+    if (code !== "unauthenticated") throw new SignOnRefused(ReasonCode.ServerUnavailable, "unavailable", error);
     const salt = createHmac("sha256", decoySecret).update(keyId).digest().subarray(0, 16);
     return { salt, iterations: iterationsOfDecoy, storedKey: randomBytes(32), serverKey: randomBytes(32) };
   }

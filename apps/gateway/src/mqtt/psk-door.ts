@@ -96,7 +96,7 @@ class Handshake extends WheelEntry {
       const { identity, key } = await devices.findPreSharedKey(serviceCaller("gateway"), { identity: pskIdentity, origin: this.#origin });
       this.#found = { pskIdentity, key, identity };
     } catch (error) {
-      if (!(error instanceof PlatformError) || error.code !== "unauthenticated") throw error;
+      if (!(error instanceof PlatformError) || !["unauthenticated", "permissionDenied"].includes(error.code)) throw error;
       this.#found = { pskIdentity, key: randomBytes(32), identity: undefined };
     }
   }

@@ -5,6 +5,7 @@ const refusals: Readonly<Record<number, string>> = {
   [ReasonCode.ProtocolError]: "this does not follow the protocol",
   [ReasonCode.ClientIdentifierNotValid]: "the client identifier is missing or longer than 128 characters",
   [ReasonCode.NotAuthorized]: "the credential is not good for this",
+  [ReasonCode.Banned]: "the tenant is suspended",
   [ReasonCode.ServerUnavailable]: "this cannot be decided now; try again later",
   [ReasonCode.ServerBusy]: "there is no room now; try again later",
   [ReasonCode.BadAuthenticationMethod]: "the authentication method is not offered; SCRAM-SHA-256 is",

@@ -29,9 +29,10 @@ import {
 import { DeviceChannel, type DeviceChannelDeps } from "./device-channel.ts";
 import { type Ask, authenticateEnhanced, scramMethod } from "./enhanced.ts";
 import { findSession, forgetKeptSession, openSession } from "./open-session.ts";
+import { type ClaimWelcomeDeps, welcomeClaim } from "./welcome-claim.ts";
 import { clientWill, deviceWill } from "./wills.ts";
 
-export interface WelcomeDeps extends SignOnDeps, DeviceChannelDeps {
+export interface WelcomeDeps extends SignOnDeps, DeviceChannelDeps, ClaimWelcomeDeps {
   readonly attendance: Attendance;
   readonly registry: Registry;
   readonly changes: Pick<Changes, "generation" | "recheck">;
@@ -85,6 +86,7 @@ export function createWelcome(deps: WelcomeDeps): Welcome {
     const signedOn = await signOn(packet, peer, guest, deps);
     if (guest.isGone()) return undefined;
     if (signedOn.kind === "registered") return signedOn;
+    if (signedOn.kind === "claim") return welcomeClaim(deps, packet, signedOn, guest);
     const place = takePlace(deps, packet, signedOn, guest);
     try {
       await forgetKeptSession(spaceOf(deps, signedOn), packet, ownerOf(signedOn), signedOn.clientId);
@@ -119,11 +121,14 @@ function welcomeArrived(deps: WelcomeDeps, packet: ConnectPacket, arrived: Arriv
   }
 }
 
-function spaceOf({ spaces }: WelcomeDeps, signedOn: SignedOn): Space {
+/** Whoever has a session in a tenant. */
+type Member = SignedOn & (DeviceSignedOn | ClientSignedOn);
+
+function spaceOf({ spaces }: WelcomeDeps, signedOn: Member): Space {
   return spaces.of(signedOn.kind === "client" ? signedOn.tenantId : signedOn.identity.device.tenantId);
 }
 
-function ownerOf(signedOn: SignedOn): string {
+function ownerOf(signedOn: Member): string {
   return signedOn.kind === "client" ? signedOn.owner : `device:${signedOn.identity.device.deviceId}`;
 }
 
@@ -164,7 +169,7 @@ class Place implements Stay {
  * Looks at all that may stand against a client that has signed on, and counts it in. Nothing of the session it would find has been touched when this
  * throws SignOnRefused.
  */
-function takePlace(deps: WelcomeDeps, packet: ConnectPacket, signedOn: SignedOn, { address = "" }: Guest): Place {
+function takePlace(deps: WelcomeDeps, packet: ConnectPacket, signedOn: Member, { address = "" }: Guest): Place {
   const space = spaceOf(deps, signedOn);
   const { tenantId } = space;
   const { sessionExpirySMax, willDelaySMax } = space.limits;
@@ -287,7 +292,7 @@ class DeviceStay implements Stay {
   }
 }
 
-function channelStart(packet: ConnectPacket, connack: ConnackLimits): ChannelStart {
+export function channelStart(packet: ConnectPacket, connack: ConnackLimits): ChannelStart {
   const { protocolLevel, properties } = packet;
   return {
     protocolLevel,
@@ -303,7 +308,7 @@ function channelStart(packet: ConnectPacket, connack: ConnackLimits): ChannelSta
 function connackOf(
   deps: Pick<WelcomeDeps, "connack" | "clientLimits">,
   packet: ConnectPacket,
-  signedOn: SignedOn,
+  signedOn: Member,
   { expiryS, isPresent }: { readonly expiryS: number; readonly isPresent: boolean },
 ): ConnackPacket {
   const { clientId, isAssigned } = signedOn;
@@ -314,7 +319,7 @@ function connackOf(
 }
 
 /** Where the client may ask to be answered: a topic that is its own (s4.10.1). Undefined when its client id is too long for one. */
-function responseTopicOf(signedOn: SignedOn, { topicBytesMax, topicLevelsMax }: ChannelLimits): string | undefined {
+function responseTopicOf(signedOn: Member, { topicBytesMax, topicLevelsMax }: ChannelLimits): string | undefined {
   if (signedOn.kind === "device") {
     const { productKey, deviceName } = signedOn.identity.device;
     return `/${productKey}/${deviceName}/user/response`;

@@ -6,6 +6,7 @@ export type EndReason =
   | "takenOver"
   | "tooManyConnections"
   | "credentialRevoked"
+  | "tenantSuspended"
   | "presenceLost"
   | "unavailable"
   | "shutdown"

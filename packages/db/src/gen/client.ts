@@ -77,6 +77,21 @@ export type Revocation = Prisma.RevocationModel
  */
 export type Authority = Prisma.AuthorityModel
 /**
+ * Model Claim
+ * 
+ */
+export type Claim = Prisma.ClaimModel
+/**
+ * Model ClaimFailure
+ * 
+ */
+export type ClaimFailure = Prisma.ClaimFailureModel
+/**
+ * Model SuspendedTenant
+ * 
+ */
+export type SuspendedTenant = Prisma.SuspendedTenantModel
+/**
  * Model DeviceChange
  * 
  */

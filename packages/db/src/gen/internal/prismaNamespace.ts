@@ -409,6 +409,9 @@ export const ModelName = {
   Certificate: 'Certificate',
   Revocation: 'Revocation',
   Authority: 'Authority',
+  Claim: 'Claim',
+  ClaimFailure: 'ClaimFailure',
+  SuspendedTenant: 'SuspendedTenant',
   DeviceChange: 'DeviceChange',
   DeviceEvent: 'DeviceEvent',
   SubDevice: 'SubDevice',
@@ -453,7 +456,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "deviceChange" | "deviceEvent" | "subDevice" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "shadowReport" | "thingModelVersion" | "thingModelFieldNumbers"
+    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "claim" | "claimFailure" | "suspendedTenant" | "deviceChange" | "deviceEvent" | "subDevice" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "shadowReport" | "thingModelVersion" | "thingModelFieldNumbers"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -972,6 +975,228 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.AuthorityCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.AuthorityCountAggregateOutputType> | number
+        }
+      }
+    }
+    Claim: {
+      payload: Prisma.$ClaimPayload<ExtArgs>
+      fields: Prisma.ClaimFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ClaimFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ClaimFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload>
+        }
+        findFirst: {
+          args: Prisma.ClaimFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ClaimFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload>
+        }
+        findMany: {
+          args: Prisma.ClaimFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload>[]
+        }
+        create: {
+          args: Prisma.ClaimCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload>
+        }
+        createMany: {
+          args: Prisma.ClaimCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ClaimCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload>[]
+        }
+        delete: {
+          args: Prisma.ClaimDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload>
+        }
+        update: {
+          args: Prisma.ClaimUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload>
+        }
+        deleteMany: {
+          args: Prisma.ClaimDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ClaimUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ClaimUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload>[]
+        }
+        upsert: {
+          args: Prisma.ClaimUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimPayload>
+        }
+        aggregate: {
+          args: Prisma.ClaimAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateClaim>
+        }
+        groupBy: {
+          args: Prisma.ClaimGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ClaimGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ClaimCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ClaimCountAggregateOutputType> | number
+        }
+      }
+    }
+    ClaimFailure: {
+      payload: Prisma.$ClaimFailurePayload<ExtArgs>
+      fields: Prisma.ClaimFailureFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ClaimFailureFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ClaimFailureFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload>
+        }
+        findFirst: {
+          args: Prisma.ClaimFailureFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ClaimFailureFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload>
+        }
+        findMany: {
+          args: Prisma.ClaimFailureFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload>[]
+        }
+        create: {
+          args: Prisma.ClaimFailureCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload>
+        }
+        createMany: {
+          args: Prisma.ClaimFailureCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ClaimFailureCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload>[]
+        }
+        delete: {
+          args: Prisma.ClaimFailureDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload>
+        }
+        update: {
+          args: Prisma.ClaimFailureUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload>
+        }
+        deleteMany: {
+          args: Prisma.ClaimFailureDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ClaimFailureUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ClaimFailureUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload>[]
+        }
+        upsert: {
+          args: Prisma.ClaimFailureUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ClaimFailurePayload>
+        }
+        aggregate: {
+          args: Prisma.ClaimFailureAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateClaimFailure>
+        }
+        groupBy: {
+          args: Prisma.ClaimFailureGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ClaimFailureGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ClaimFailureCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ClaimFailureCountAggregateOutputType> | number
+        }
+      }
+    }
+    SuspendedTenant: {
+      payload: Prisma.$SuspendedTenantPayload<ExtArgs>
+      fields: Prisma.SuspendedTenantFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.SuspendedTenantFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.SuspendedTenantFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        findFirst: {
+          args: Prisma.SuspendedTenantFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.SuspendedTenantFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        findMany: {
+          args: Prisma.SuspendedTenantFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>[]
+        }
+        create: {
+          args: Prisma.SuspendedTenantCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        createMany: {
+          args: Prisma.SuspendedTenantCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.SuspendedTenantCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>[]
+        }
+        delete: {
+          args: Prisma.SuspendedTenantDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        update: {
+          args: Prisma.SuspendedTenantUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        deleteMany: {
+          args: Prisma.SuspendedTenantDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.SuspendedTenantUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.SuspendedTenantUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>[]
+        }
+        upsert: {
+          args: Prisma.SuspendedTenantUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$SuspendedTenantPayload>
+        }
+        aggregate: {
+          args: Prisma.SuspendedTenantAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateSuspendedTenant>
+        }
+        groupBy: {
+          args: Prisma.SuspendedTenantGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.SuspendedTenantGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.SuspendedTenantCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.SuspendedTenantCountAggregateOutputType> | number
         }
       }
     }
@@ -3163,6 +3388,8 @@ export type TransactionIsolationLevel = (typeof TransactionIsolationLevel)[keyof
 export const TenantScalarFieldEnum = {
   id: 'id',
   name: 'name',
+  suspendedAt: 'suspendedAt',
+  suspendedReason: 'suspendedReason',
   createdAt: 'createdAt'
 } as const
 
@@ -3252,7 +3479,8 @@ export const CertificateScalarFieldEnum = {
   supersedeAt: 'supersedeAt',
   noticed: 'noticed',
   revokedAt: 'revokedAt',
-  revocationReason: 'revocationReason'
+  revocationReason: 'revocationReason',
+  claimId: 'claimId'
 } as const
 
 export type CertificateScalarFieldEnum = (typeof CertificateScalarFieldEnum)[keyof typeof CertificateScalarFieldEnum]
@@ -3302,6 +3530,51 @@ export const AuthorityScalarFieldEnum = {
 } as const
 
 export type AuthorityScalarFieldEnum = (typeof AuthorityScalarFieldEnum)[keyof typeof AuthorityScalarFieldEnum]
+
+
+export const ClaimScalarFieldEnum = {
+  id: 'id',
+  tenantId: 'tenantId',
+  productKey: 'productKey',
+  name: 'name',
+  status: 'status',
+  authorityId: 'authorityId',
+  fingerprint: 'fingerprint',
+  serial: 'serial',
+  notBefore: 'notBefore',
+  notAfter: 'notAfter',
+  namePattern: 'namePattern',
+  tags: 'tags',
+  devicesMax: 'devicesMax',
+  devices: 'devices',
+  allowsNewKeys: 'allowsNewKeys',
+  hookUrl: 'hookUrl',
+  sealedHookSecret: 'sealedHookSecret',
+  createdAt: 'createdAt'
+} as const
+
+export type ClaimScalarFieldEnum = (typeof ClaimScalarFieldEnum)[keyof typeof ClaimScalarFieldEnum]
+
+
+export const ClaimFailureScalarFieldEnum = {
+  claimId: 'claimId',
+  reason: 'reason',
+  serial: 'serial',
+  protocol: 'protocol',
+  address: 'address',
+  count: 'count',
+  firstAt: 'firstAt',
+  lastAt: 'lastAt'
+} as const
+
+export type ClaimFailureScalarFieldEnum = (typeof ClaimFailureScalarFieldEnum)[keyof typeof ClaimFailureScalarFieldEnum]
+
+
+export const SuspendedTenantScalarFieldEnum = {
+  tenantId: 'tenantId'
+} as const
+
+export type SuspendedTenantScalarFieldEnum = (typeof SuspendedTenantScalarFieldEnum)[keyof typeof SuspendedTenantScalarFieldEnum]
 
 
 export const DeviceChangeScalarFieldEnum = {
@@ -4014,6 +4287,9 @@ export type GlobalOmitConfig = {
   certificate?: Prisma.CertificateOmit
   revocation?: Prisma.RevocationOmit
   authority?: Prisma.AuthorityOmit
+  claim?: Prisma.ClaimOmit
+  claimFailure?: Prisma.ClaimFailureOmit
+  suspendedTenant?: Prisma.SuspendedTenantOmit
   deviceChange?: Prisma.DeviceChangeOmit
   deviceEvent?: Prisma.DeviceEventOmit
   subDevice?: Prisma.SubDeviceOmit

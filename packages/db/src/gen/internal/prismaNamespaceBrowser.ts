@@ -58,6 +58,9 @@ export const ModelName = {
   Certificate: 'Certificate',
   Revocation: 'Revocation',
   Authority: 'Authority',
+  Claim: 'Claim',
+  ClaimFailure: 'ClaimFailure',
+  SuspendedTenant: 'SuspendedTenant',
   DeviceChange: 'DeviceChange',
   DeviceEvent: 'DeviceEvent',
   SubDevice: 'SubDevice',
@@ -108,6 +111,8 @@ export type TransactionIsolationLevel = (typeof TransactionIsolationLevel)[keyof
 export const TenantScalarFieldEnum = {
   id: 'id',
   name: 'name',
+  suspendedAt: 'suspendedAt',
+  suspendedReason: 'suspendedReason',
   createdAt: 'createdAt'
 } as const
 
@@ -197,7 +202,8 @@ export const CertificateScalarFieldEnum = {
   supersedeAt: 'supersedeAt',
   noticed: 'noticed',
   revokedAt: 'revokedAt',
-  revocationReason: 'revocationReason'
+  revocationReason: 'revocationReason',
+  claimId: 'claimId'
 } as const
 
 export type CertificateScalarFieldEnum = (typeof CertificateScalarFieldEnum)[keyof typeof CertificateScalarFieldEnum]
@@ -247,6 +253,51 @@ export const AuthorityScalarFieldEnum = {
 } as const
 
 export type AuthorityScalarFieldEnum = (typeof AuthorityScalarFieldEnum)[keyof typeof AuthorityScalarFieldEnum]
+
+
+export const ClaimScalarFieldEnum = {
+  id: 'id',
+  tenantId: 'tenantId',
+  productKey: 'productKey',
+  name: 'name',
+  status: 'status',
+  authorityId: 'authorityId',
+  fingerprint: 'fingerprint',
+  serial: 'serial',
+  notBefore: 'notBefore',
+  notAfter: 'notAfter',
+  namePattern: 'namePattern',
+  tags: 'tags',
+  devicesMax: 'devicesMax',
+  devices: 'devices',
+  allowsNewKeys: 'allowsNewKeys',
+  hookUrl: 'hookUrl',
+  sealedHookSecret: 'sealedHookSecret',
+  createdAt: 'createdAt'
+} as const
+
+export type ClaimScalarFieldEnum = (typeof ClaimScalarFieldEnum)[keyof typeof ClaimScalarFieldEnum]
+
+
+export const ClaimFailureScalarFieldEnum = {
+  claimId: 'claimId',
+  reason: 'reason',
+  serial: 'serial',
+  protocol: 'protocol',
+  address: 'address',
+  count: 'count',
+  firstAt: 'firstAt',
+  lastAt: 'lastAt'
+} as const
+
+export type ClaimFailureScalarFieldEnum = (typeof ClaimFailureScalarFieldEnum)[keyof typeof ClaimFailureScalarFieldEnum]
+
+
+export const SuspendedTenantScalarFieldEnum = {
+  tenantId: 'tenantId'
+} as const
+
+export type SuspendedTenantScalarFieldEnum = (typeof SuspendedTenantScalarFieldEnum)[keyof typeof SuspendedTenantScalarFieldEnum]
 
 
 export const DeviceChangeScalarFieldEnum = {

@@ -521,14 +521,6 @@ export type NullableBytesFieldUpdateOperationsInput = {
   set?: runtime.Bytes | null | runtime.Types.Skip
 }
 
-export type NullableStringFieldUpdateOperationsInput = {
-  set?: string | null | runtime.Types.Skip
-}
-
-export type NullableDateTimeFieldUpdateOperationsInput = {
-  set?: Date | string | null | runtime.Types.Skip
-}
-
 export type ApiKeyCreateWithoutTenantInput = {
   id: string
   name: string

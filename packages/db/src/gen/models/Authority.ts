@@ -402,6 +402,7 @@ export type AuthorityWhereInput = {
   createdAt?: Prisma.DateTimeFilter<"Authority"> | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateListRelationFilter | runtime.Types.Skip
   revocations?: Prisma.RevocationListRelationFilter | runtime.Types.Skip
+  claims?: Prisma.ClaimListRelationFilter | runtime.Types.Skip
 }
 
 export type AuthorityOrderByWithRelationInput = {
@@ -435,6 +436,7 @@ export type AuthorityOrderByWithRelationInput = {
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
   certificates?: Prisma.CertificateOrderByRelationAggregateInput | runtime.Types.Skip
   revocations?: Prisma.RevocationOrderByRelationAggregateInput | runtime.Types.Skip
+  claims?: Prisma.ClaimOrderByRelationAggregateInput | runtime.Types.Skip
 }
 
 export type AuthorityWhereUniqueInput = Prisma.AtLeast<{
@@ -472,6 +474,7 @@ export type AuthorityWhereUniqueInput = Prisma.AtLeast<{
   createdAt?: Prisma.DateTimeFilter<"Authority"> | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateListRelationFilter | runtime.Types.Skip
   revocations?: Prisma.RevocationListRelationFilter | runtime.Types.Skip
+  claims?: Prisma.ClaimListRelationFilter | runtime.Types.Skip
 }, "id" | "fingerprint_route">
 
 export type AuthorityOrderByWithAggregationInput = {
@@ -575,6 +578,7 @@ export type AuthorityCreateInput = {
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
   revocations?: Prisma.RevocationCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedCreateInput = {
@@ -608,6 +612,7 @@ export type AuthorityUncheckedCreateInput = {
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityUpdateInput = {
@@ -641,6 +646,7 @@ export type AuthorityUpdateInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
   revocations?: Prisma.RevocationUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedUpdateInput = {
@@ -674,6 +680,7 @@ export type AuthorityUncheckedUpdateInput = {
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 export type AuthorityCreateManyInput = {
@@ -908,6 +915,20 @@ export type AuthorityUpdateOneRequiredWithoutRevocationsNestedInput = {
   update?: Prisma.XOR<Prisma.XOR<Prisma.AuthorityUpdateToOneWithWhereWithoutRevocationsInput, Prisma.AuthorityUpdateWithoutRevocationsInput>, Prisma.AuthorityUncheckedUpdateWithoutRevocationsInput> | runtime.Types.Skip
 }
 
+export type AuthorityCreateNestedOneWithoutClaimsInput = {
+  create?: Prisma.XOR<Prisma.AuthorityCreateWithoutClaimsInput, Prisma.AuthorityUncheckedCreateWithoutClaimsInput> | runtime.Types.Skip
+  connectOrCreate?: Prisma.AuthorityCreateOrConnectWithoutClaimsInput | runtime.Types.Skip
+  connect?: Prisma.AuthorityWhereUniqueInput | runtime.Types.Skip
+}
+
+export type AuthorityUpdateOneRequiredWithoutClaimsNestedInput = {
+  create?: Prisma.XOR<Prisma.AuthorityCreateWithoutClaimsInput, Prisma.AuthorityUncheckedCreateWithoutClaimsInput> | runtime.Types.Skip
+  connectOrCreate?: Prisma.AuthorityCreateOrConnectWithoutClaimsInput | runtime.Types.Skip
+  upsert?: Prisma.AuthorityUpsertWithoutClaimsInput | runtime.Types.Skip
+  connect?: Prisma.AuthorityWhereUniqueInput | runtime.Types.Skip
+  update?: Prisma.XOR<Prisma.XOR<Prisma.AuthorityUpdateToOneWithWhereWithoutClaimsInput, Prisma.AuthorityUpdateWithoutClaimsInput>, Prisma.AuthorityUncheckedUpdateWithoutClaimsInput> | runtime.Types.Skip
+}
+
 export type AuthorityCreateWithoutCertificatesInput = {
   id: string
   tenantId: string
@@ -938,6 +959,7 @@ export type AuthorityCreateWithoutCertificatesInput = {
   crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedCreateWithoutCertificatesInput = {
@@ -970,6 +992,7 @@ export type AuthorityUncheckedCreateWithoutCertificatesInput = {
   crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityCreateOrConnectWithoutCertificatesInput = {
@@ -1018,6 +1041,7 @@ export type AuthorityUpdateWithoutCertificatesInput = {
   crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedUpdateWithoutCertificatesInput = {
@@ -1050,6 +1074,7 @@ export type AuthorityUncheckedUpdateWithoutCertificatesInput = {
   crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   revocations?: Prisma.RevocationUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 export type AuthorityCreateWithoutRevocationsInput = {
@@ -1082,6 +1107,7 @@ export type AuthorityCreateWithoutRevocationsInput = {
   crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedCreateWithoutRevocationsInput = {
@@ -1114,6 +1140,7 @@ export type AuthorityUncheckedCreateWithoutRevocationsInput = {
   crlOverdueTold?: boolean | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
 }
 
 export type AuthorityCreateOrConnectWithoutRevocationsInput = {
@@ -1162,6 +1189,7 @@ export type AuthorityUpdateWithoutRevocationsInput = {
   crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 export type AuthorityUncheckedUpdateWithoutRevocationsInput = {
@@ -1194,6 +1222,155 @@ export type AuthorityUncheckedUpdateWithoutRevocationsInput = {
   crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   certificates?: Prisma.CertificateUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+}
+
+export type AuthorityCreateWithoutClaimsInput = {
+  id: string
+  tenantId: string
+  kind?: string | runtime.Types.Skip
+  status?: string | runtime.Types.Skip
+  rootPem?: string | null | runtime.Types.Skip
+  sealedRoot?: string | null | runtime.Types.Skip
+  issuingPem: string
+  sealedKey?: string | null | runtime.Types.Skip
+  fingerprint?: string | null | runtime.Types.Skip
+  route?: string | runtime.Types.Skip
+  issuerName?: string | null | runtime.Types.Skip
+  mode?: string | runtime.Types.Skip
+  template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  nonce?: string | null | runtime.Types.Skip
+  crlNumber?: bigint | number | runtime.Types.Skip
+  crlMode?: string | runtime.Types.Skip
+  crlUrl?: string | null | runtime.Types.Skip
+  crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Date | string | null | runtime.Types.Skip
+  crlListNumber?: string | null | runtime.Types.Skip
+  crlDigest?: string | null | runtime.Types.Skip
+  crlLearnedAt?: Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Date | string | null | runtime.Types.Skip
+  crlFailures?: number | runtime.Types.Skip
+  crlError?: string | null | runtime.Types.Skip
+  crlErrorAt?: Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
+  createdAt?: Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  revocations?: Prisma.RevocationCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+}
+
+export type AuthorityUncheckedCreateWithoutClaimsInput = {
+  id: string
+  tenantId: string
+  kind?: string | runtime.Types.Skip
+  status?: string | runtime.Types.Skip
+  rootPem?: string | null | runtime.Types.Skip
+  sealedRoot?: string | null | runtime.Types.Skip
+  issuingPem: string
+  sealedKey?: string | null | runtime.Types.Skip
+  fingerprint?: string | null | runtime.Types.Skip
+  route?: string | runtime.Types.Skip
+  issuerName?: string | null | runtime.Types.Skip
+  mode?: string | runtime.Types.Skip
+  template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  nonce?: string | null | runtime.Types.Skip
+  crlNumber?: bigint | number | runtime.Types.Skip
+  crlMode?: string | runtime.Types.Skip
+  crlUrl?: string | null | runtime.Types.Skip
+  crlNextUpdate?: Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Date | string | null | runtime.Types.Skip
+  crlListNumber?: string | null | runtime.Types.Skip
+  crlDigest?: string | null | runtime.Types.Skip
+  crlLearnedAt?: Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Date | string | null | runtime.Types.Skip
+  crlFailures?: number | runtime.Types.Skip
+  crlError?: string | null | runtime.Types.Skip
+  crlErrorAt?: Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: boolean | runtime.Types.Skip
+  createdAt?: Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+  revocations?: Prisma.RevocationUncheckedCreateNestedManyWithoutAuthorityInput | runtime.Types.Skip
+}
+
+export type AuthorityCreateOrConnectWithoutClaimsInput = {
+  where: Prisma.AuthorityWhereUniqueInput
+  create: Prisma.XOR<Prisma.AuthorityCreateWithoutClaimsInput, Prisma.AuthorityUncheckedCreateWithoutClaimsInput>
+}
+
+export type AuthorityUpsertWithoutClaimsInput = {
+  update: Prisma.XOR<Prisma.AuthorityUpdateWithoutClaimsInput, Prisma.AuthorityUncheckedUpdateWithoutClaimsInput>
+  create: Prisma.XOR<Prisma.AuthorityCreateWithoutClaimsInput, Prisma.AuthorityUncheckedCreateWithoutClaimsInput>
+  where?: Prisma.AuthorityWhereInput | runtime.Types.Skip
+}
+
+export type AuthorityUpdateToOneWithWhereWithoutClaimsInput = {
+  where?: Prisma.AuthorityWhereInput | runtime.Types.Skip
+  data: Prisma.XOR<Prisma.AuthorityUpdateWithoutClaimsInput, Prisma.AuthorityUncheckedUpdateWithoutClaimsInput>
+}
+
+export type AuthorityUpdateWithoutClaimsInput = {
+  id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  kind?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  crlUrl?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  crlError?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  revocations?: Prisma.RevocationUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+}
+
+export type AuthorityUncheckedUpdateWithoutClaimsInput = {
+  id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  kind?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlNumber?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  crlMode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  crlUrl?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlNextUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlThisUpdate?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlListNumber?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlLearnedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFetchAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlFailures?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  crlError?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  crlErrorAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  crlOverdueTold?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  certificates?: Prisma.CertificateUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
+  revocations?: Prisma.RevocationUncheckedUpdateManyWithoutAuthorityNestedInput | runtime.Types.Skip
 }
 
 
@@ -1204,11 +1381,13 @@ export type AuthorityUncheckedUpdateWithoutRevocationsInput = {
 export type AuthorityCountOutputType = {
   certificates: number
   revocations: number
+  claims: number
 }
 
 export type AuthorityCountOutputTypeSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   certificates?: boolean | AuthorityCountOutputTypeCountCertificatesArgs
   revocations?: boolean | AuthorityCountOutputTypeCountRevocationsArgs
+  claims?: boolean | AuthorityCountOutputTypeCountClaimsArgs
 }
 
 /**
@@ -1233,6 +1412,13 @@ export type AuthorityCountOutputTypeCountCertificatesArgs<ExtArgs extends runtim
  */
 export type AuthorityCountOutputTypeCountRevocationsArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   where?: Prisma.RevocationWhereInput | runtime.Types.Skip
+}
+
+/**
+ * AuthorityCountOutputType without action
+ */
+export type AuthorityCountOutputTypeCountClaimsArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  where?: Prisma.ClaimWhereInput | runtime.Types.Skip
 }
 
 
@@ -1267,6 +1453,7 @@ export type AuthoritySelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   createdAt?: boolean | runtime.Types.Skip
   certificates?: boolean | Prisma.Authority$certificatesArgs<ExtArgs> | runtime.Types.Skip
   revocations?: boolean | Prisma.Authority$revocationsArgs<ExtArgs> | runtime.Types.Skip
+  claims?: boolean | Prisma.Authority$claimsArgs<ExtArgs> | runtime.Types.Skip
   _count?: boolean | Prisma.AuthorityCountOutputTypeDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["authority"]>
 
@@ -1367,6 +1554,7 @@ export type AuthorityOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs 
 export type AuthorityInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   certificates?: boolean | Prisma.Authority$certificatesArgs<ExtArgs> | runtime.Types.Skip
   revocations?: boolean | Prisma.Authority$revocationsArgs<ExtArgs> | runtime.Types.Skip
+  claims?: boolean | Prisma.Authority$claimsArgs<ExtArgs> | runtime.Types.Skip
   _count?: boolean | Prisma.AuthorityCountOutputTypeDefaultArgs<ExtArgs> | runtime.Types.Skip
 }
 export type AuthorityIncludeCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {}
@@ -1377,6 +1565,7 @@ export type $AuthorityPayload<ExtArgs extends runtime.Types.Extensions.InternalA
   objects: {
     certificates: Prisma.$CertificatePayload<ExtArgs>[]
     revocations: Prisma.$RevocationPayload<ExtArgs>[]
+    claims: Prisma.$ClaimPayload<ExtArgs>[]
   }
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     id: string
@@ -1803,6 +1992,7 @@ export interface Prisma__AuthorityClient<T, Null = never, ExtArgs extends runtim
   readonly [Symbol.toStringTag]: "PrismaPromise"
   certificates<T extends Prisma.Authority$certificatesArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Authority$certificatesArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$CertificatePayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   revocations<T extends Prisma.Authority$revocationsArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Authority$revocationsArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$RevocationPayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
+  claims<T extends Prisma.Authority$claimsArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Authority$claimsArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$ClaimPayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   /**
    * Attaches callbacks for the resolution and/or rejection of the Promise.
    * @param onfulfilled The callback to execute when the Promise is resolved.
@@ -2298,6 +2488,30 @@ export type Authority$revocationsArgs<ExtArgs extends runtime.Types.Extensions.I
   take?: number | runtime.Types.Skip
   skip?: number | runtime.Types.Skip
   distinct?: Prisma.RevocationScalarFieldEnum | Prisma.RevocationScalarFieldEnum[] | runtime.Types.Skip
+}
+
+/**
+ * Authority.claims
+ */
+export type Authority$claimsArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  /**
+   * Select specific fields to fetch from the Claim
+   */
+  select?: Prisma.ClaimSelect<ExtArgs> | null
+  /**
+   * Omit specific fields from the Claim
+   */
+  omit?: Prisma.ClaimOmit<ExtArgs> | null
+  /**
+   * Choose, which related nodes to fetch as well
+   */
+  include?: Prisma.ClaimInclude<ExtArgs> | null
+  where?: Prisma.ClaimWhereInput | runtime.Types.Skip
+  orderBy?: Prisma.ClaimOrderByWithRelationInput | Prisma.ClaimOrderByWithRelationInput[] | runtime.Types.Skip
+  cursor?: Prisma.ClaimWhereUniqueInput | runtime.Types.Skip
+  take?: number | runtime.Types.Skip
+  skip?: number | runtime.Types.Skip
+  distinct?: Prisma.ClaimScalarFieldEnum | Prisma.ClaimScalarFieldEnum[] | runtime.Types.Skip
 }
 
 /**

@@ -49,6 +49,7 @@ export type CertificateMinAggregateOutputType = {
   noticed: number | null
   revokedAt: Date | null
   revocationReason: string | null
+  claimId: string | null
 }
 
 export type CertificateMaxAggregateOutputType = {
@@ -66,6 +67,7 @@ export type CertificateMaxAggregateOutputType = {
   noticed: number | null
   revokedAt: Date | null
   revocationReason: string | null
+  claimId: string | null
 }
 
 export type CertificateCountAggregateOutputType = {
@@ -83,6 +85,7 @@ export type CertificateCountAggregateOutputType = {
   noticed: number
   revokedAt: number
   revocationReason: number
+  claimId: number
   _all: number
 }
 
@@ -110,6 +113,7 @@ export type CertificateMinAggregateInputType = {
   noticed?: true | runtime.Types.Skip
   revokedAt?: true | runtime.Types.Skip
   revocationReason?: true | runtime.Types.Skip
+  claimId?: true | runtime.Types.Skip
 }
 
 export type CertificateMaxAggregateInputType = {
@@ -127,6 +131,7 @@ export type CertificateMaxAggregateInputType = {
   noticed?: true | runtime.Types.Skip
   revokedAt?: true | runtime.Types.Skip
   revocationReason?: true | runtime.Types.Skip
+  claimId?: true | runtime.Types.Skip
 }
 
 export type CertificateCountAggregateInputType = {
@@ -144,6 +149,7 @@ export type CertificateCountAggregateInputType = {
   noticed?: true | runtime.Types.Skip
   revokedAt?: true | runtime.Types.Skip
   revocationReason?: true | runtime.Types.Skip
+  claimId?: true | runtime.Types.Skip
   _all?: true | runtime.Types.Skip
 }
 
@@ -248,6 +254,7 @@ export type CertificateGroupByOutputType = {
   noticed: number
   revokedAt: Date | null
   revocationReason: string | null
+  claimId: string | null
   _count: CertificateCountAggregateOutputType | null
   _avg: CertificateAvgAggregateOutputType | null
   _sum: CertificateSumAggregateOutputType | null
@@ -288,6 +295,7 @@ export type CertificateWhereInput = {
   noticed?: Prisma.IntFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
+  claimId?: Prisma.UuidNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
   device?: Prisma.XOR<Prisma.DeviceScalarRelationFilter, Prisma.DeviceWhereInput> | runtime.Types.Skip
   authority?: Prisma.XOR<Prisma.AuthorityScalarRelationFilter, Prisma.AuthorityWhereInput> | runtime.Types.Skip
 }
@@ -307,6 +315,7 @@ export type CertificateOrderByWithRelationInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  claimId?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   device?: Prisma.DeviceOrderByWithRelationInput | runtime.Types.Skip
   authority?: Prisma.AuthorityOrderByWithRelationInput | runtime.Types.Skip
 }
@@ -331,6 +340,7 @@ export type CertificateWhereUniqueInput = Prisma.AtLeast<{
   noticed?: Prisma.IntFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
+  claimId?: Prisma.UuidNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
   device?: Prisma.XOR<Prisma.DeviceScalarRelationFilter, Prisma.DeviceWhereInput> | runtime.Types.Skip
   authority?: Prisma.XOR<Prisma.AuthorityScalarRelationFilter, Prisma.AuthorityWhereInput> | runtime.Types.Skip
 }, "fingerprint_route" | "authorityId_serial">
@@ -350,6 +360,7 @@ export type CertificateOrderByWithAggregationInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  claimId?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   _count?: Prisma.CertificateCountOrderByAggregateInput | runtime.Types.Skip
   _avg?: Prisma.CertificateAvgOrderByAggregateInput | runtime.Types.Skip
   _max?: Prisma.CertificateMaxOrderByAggregateInput | runtime.Types.Skip
@@ -375,6 +386,7 @@ export type CertificateScalarWhereWithAggregatesInput = {
   noticed?: Prisma.IntWithAggregatesFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableWithAggregatesFilter<"Certificate"> | string | null | runtime.Types.Skip
+  claimId?: Prisma.UuidNullableWithAggregatesFilter<"Certificate"> | string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateInput = {
@@ -390,6 +402,7 @@ export type CertificateCreateInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
   device: Prisma.DeviceCreateNestedOneWithoutCertificatesInput
   authority: Prisma.AuthorityCreateNestedOneWithoutCertificatesInput
 }
@@ -409,6 +422,7 @@ export type CertificateUncheckedCreateInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateUpdateInput = {
@@ -424,6 +438,7 @@ export type CertificateUpdateInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   device?: Prisma.DeviceUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
   authority?: Prisma.AuthorityUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
 }
@@ -443,6 +458,7 @@ export type CertificateUncheckedUpdateInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateManyInput = {
@@ -460,6 +476,7 @@ export type CertificateCreateManyInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateUpdateManyMutationInput = {
@@ -475,6 +492,7 @@ export type CertificateUpdateManyMutationInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateUncheckedUpdateManyInput = {
@@ -492,6 +510,7 @@ export type CertificateUncheckedUpdateManyInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateListRelationFilter = {
@@ -529,6 +548,7 @@ export type CertificateCountOrderByAggregateInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  claimId?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type CertificateAvgOrderByAggregateInput = {
@@ -550,6 +570,7 @@ export type CertificateMaxOrderByAggregateInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  claimId?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type CertificateMinOrderByAggregateInput = {
@@ -567,6 +588,7 @@ export type CertificateMinOrderByAggregateInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  claimId?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type CertificateSumOrderByAggregateInput = {
@@ -670,6 +692,7 @@ export type CertificateCreateWithoutDeviceInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
   authority: Prisma.AuthorityCreateNestedOneWithoutCertificatesInput
 }
 
@@ -687,6 +710,7 @@ export type CertificateUncheckedCreateWithoutDeviceInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateOrConnectWithoutDeviceInput = {
@@ -733,6 +757,7 @@ export type CertificateScalarWhereInput = {
   noticed?: Prisma.IntFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
+  claimId?: Prisma.UuidNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateWithoutAuthorityInput = {
@@ -748,6 +773,7 @@ export type CertificateCreateWithoutAuthorityInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
   device: Prisma.DeviceCreateNestedOneWithoutCertificatesInput
 }
 
@@ -765,6 +791,7 @@ export type CertificateUncheckedCreateWithoutAuthorityInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateOrConnectWithoutAuthorityInput = {
@@ -807,6 +834,7 @@ export type CertificateCreateManyDeviceInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateUpdateWithoutDeviceInput = {
@@ -822,6 +850,7 @@ export type CertificateUpdateWithoutDeviceInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   authority?: Prisma.AuthorityUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
 }
 
@@ -839,6 +868,7 @@ export type CertificateUncheckedUpdateWithoutDeviceInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateUncheckedUpdateManyWithoutDeviceInput = {
@@ -855,6 +885,7 @@ export type CertificateUncheckedUpdateManyWithoutDeviceInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateCreateManyAuthorityInput = {
@@ -871,6 +902,7 @@ export type CertificateCreateManyAuthorityInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  claimId?: string | null | runtime.Types.Skip
 }
 
 export type CertificateUpdateWithoutAuthorityInput = {
@@ -886,6 +918,7 @@ export type CertificateUpdateWithoutAuthorityInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   device?: Prisma.DeviceUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
 }
 
@@ -903,6 +936,7 @@ export type CertificateUncheckedUpdateWithoutAuthorityInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 export type CertificateUncheckedUpdateManyWithoutAuthorityInput = {
@@ -919,6 +953,7 @@ export type CertificateUncheckedUpdateManyWithoutAuthorityInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
 
@@ -938,6 +973,7 @@ export type CertificateSelect<ExtArgs extends runtime.Types.Extensions.InternalA
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  claimId?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["certificate"]>
@@ -957,6 +993,7 @@ export type CertificateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.E
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  claimId?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["certificate"]>
@@ -976,6 +1013,7 @@ export type CertificateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.E
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  claimId?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["certificate"]>
@@ -995,9 +1033,10 @@ export type CertificateSelectScalar = {
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  claimId?: boolean | runtime.Types.Skip
 }
 
-export type CertificateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"fingerprint" | "route" | "deviceId" | "authorityId" | "serial" | "subject" | "pem" | "notBefore" | "notAfter" | "status" | "supersedeAt" | "noticed" | "revokedAt" | "revocationReason", ExtArgs["result"]["certificate"], runtime.Types.Skip>
+export type CertificateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"fingerprint" | "route" | "deviceId" | "authorityId" | "serial" | "subject" | "pem" | "notBefore" | "notAfter" | "status" | "supersedeAt" | "noticed" | "revokedAt" | "revocationReason" | "claimId", ExtArgs["result"]["certificate"], runtime.Types.Skip>
 export type CertificateInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
@@ -1032,6 +1071,7 @@ export type $CertificatePayload<ExtArgs extends runtime.Types.Extensions.Interna
     noticed: number
     revokedAt: Date | null
     revocationReason: string | null
+    claimId: string | null
   }, ExtArgs["result"]["certificate"]>
   composites: {}
 }
@@ -1471,6 +1511,7 @@ export interface CertificateFieldRefs {
   readonly noticed: Prisma.FieldRef<"Certificate", 'Int'>
   readonly revokedAt: Prisma.FieldRef<"Certificate", 'DateTime'>
   readonly revocationReason: Prisma.FieldRef<"Certificate", 'String'>
+  readonly claimId: Prisma.FieldRef<"Certificate", 'String'>
 }
     
 

@@ -365,6 +365,7 @@ export type ProductWhereInput = {
   previousSecretUntil?: Prisma.DateTimeNullableFilter<"Product"> | Date | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Product"> | Date | string | runtime.Types.Skip
   devices?: Prisma.DeviceListRelationFilter | runtime.Types.Skip
+  claims?: Prisma.ClaimListRelationFilter | runtime.Types.Skip
 }
 
 export type ProductOrderByWithRelationInput = {
@@ -391,6 +392,7 @@ export type ProductOrderByWithRelationInput = {
   previousSecretUntil?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
   devices?: Prisma.DeviceOrderByRelationAggregateInput | runtime.Types.Skip
+  claims?: Prisma.ClaimOrderByRelationAggregateInput | runtime.Types.Skip
 }
 
 export type ProductWhereUniqueInput = Prisma.AtLeast<{
@@ -420,6 +422,7 @@ export type ProductWhereUniqueInput = Prisma.AtLeast<{
   previousSecretUntil?: Prisma.DateTimeNullableFilter<"Product"> | Date | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Product"> | Date | string | runtime.Types.Skip
   devices?: Prisma.DeviceListRelationFilter | runtime.Types.Skip
+  claims?: Prisma.ClaimListRelationFilter | runtime.Types.Skip
 }, "productKey">
 
 export type ProductOrderByWithAggregationInput = {
@@ -504,6 +507,7 @@ export type ProductCreateInput = {
   previousSecretUntil?: Date | string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   devices?: Prisma.DeviceCreateNestedManyWithoutProductInput | runtime.Types.Skip
+  claims?: Prisma.ClaimCreateNestedManyWithoutProductInput | runtime.Types.Skip
 }
 
 export type ProductUncheckedCreateInput = {
@@ -530,6 +534,7 @@ export type ProductUncheckedCreateInput = {
   previousSecretUntil?: Date | string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   devices?: Prisma.DeviceUncheckedCreateNestedManyWithoutProductInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedCreateNestedManyWithoutProductInput | runtime.Types.Skip
 }
 
 export type ProductUpdateInput = {
@@ -556,6 +561,7 @@ export type ProductUpdateInput = {
   previousSecretUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   devices?: Prisma.DeviceUpdateManyWithoutProductNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUpdateManyWithoutProductNestedInput | runtime.Types.Skip
 }
 
 export type ProductUncheckedUpdateInput = {
@@ -582,6 +588,7 @@ export type ProductUncheckedUpdateInput = {
   previousSecretUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   devices?: Prisma.DeviceUncheckedUpdateManyWithoutProductNestedInput | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedUpdateManyWithoutProductNestedInput | runtime.Types.Skip
 }
 
 export type ProductCreateManyInput = {
@@ -779,6 +786,20 @@ export type ProductUpdateOneRequiredWithoutDevicesNestedInput = {
   update?: Prisma.XOR<Prisma.XOR<Prisma.ProductUpdateToOneWithWhereWithoutDevicesInput, Prisma.ProductUpdateWithoutDevicesInput>, Prisma.ProductUncheckedUpdateWithoutDevicesInput> | runtime.Types.Skip
 }
 
+export type ProductCreateNestedOneWithoutClaimsInput = {
+  create?: Prisma.XOR<Prisma.ProductCreateWithoutClaimsInput, Prisma.ProductUncheckedCreateWithoutClaimsInput> | runtime.Types.Skip
+  connectOrCreate?: Prisma.ProductCreateOrConnectWithoutClaimsInput | runtime.Types.Skip
+  connect?: Prisma.ProductWhereUniqueInput | runtime.Types.Skip
+}
+
+export type ProductUpdateOneRequiredWithoutClaimsNestedInput = {
+  create?: Prisma.XOR<Prisma.ProductCreateWithoutClaimsInput, Prisma.ProductUncheckedCreateWithoutClaimsInput> | runtime.Types.Skip
+  connectOrCreate?: Prisma.ProductCreateOrConnectWithoutClaimsInput | runtime.Types.Skip
+  upsert?: Prisma.ProductUpsertWithoutClaimsInput | runtime.Types.Skip
+  connect?: Prisma.ProductWhereUniqueInput | runtime.Types.Skip
+  update?: Prisma.XOR<Prisma.XOR<Prisma.ProductUpdateToOneWithWhereWithoutClaimsInput, Prisma.ProductUpdateWithoutClaimsInput>, Prisma.ProductUncheckedUpdateWithoutClaimsInput> | runtime.Types.Skip
+}
+
 export type ProductCreateWithoutDevicesInput = {
   productKey: string
   tenantId: string
@@ -802,6 +823,7 @@ export type ProductCreateWithoutDevicesInput = {
   previousSecretVersion?: number | runtime.Types.Skip
   previousSecretUntil?: Date | string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
+  claims?: Prisma.ClaimCreateNestedManyWithoutProductInput | runtime.Types.Skip
 }
 
 export type ProductUncheckedCreateWithoutDevicesInput = {
@@ -827,6 +849,7 @@ export type ProductUncheckedCreateWithoutDevicesInput = {
   previousSecretVersion?: number | runtime.Types.Skip
   previousSecretUntil?: Date | string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedCreateNestedManyWithoutProductInput | runtime.Types.Skip
 }
 
 export type ProductCreateOrConnectWithoutDevicesInput = {
@@ -868,6 +891,7 @@ export type ProductUpdateWithoutDevicesInput = {
   previousSecretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   previousSecretUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  claims?: Prisma.ClaimUpdateManyWithoutProductNestedInput | runtime.Types.Skip
 }
 
 export type ProductUncheckedUpdateWithoutDevicesInput = {
@@ -893,6 +917,127 @@ export type ProductUncheckedUpdateWithoutDevicesInput = {
   previousSecretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   previousSecretUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  claims?: Prisma.ClaimUncheckedUpdateManyWithoutProductNestedInput | runtime.Types.Skip
+}
+
+export type ProductCreateWithoutClaimsInput = {
+  productKey: string
+  tenantId: string
+  name: string
+  validation: string
+  secretAuthentication: boolean
+  modelName?: string | null | runtime.Types.Skip
+  modelVersion?: string | null | runtime.Types.Skip
+  certificateProfile?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  acknowledgement?: string | runtime.Types.Skip
+  historyDays?: number | runtime.Types.Skip
+  deduplicateIds?: boolean | runtime.Types.Skip
+  pushDelta?: boolean | runtime.Types.Skip
+  legacySignatures?: boolean | runtime.Types.Skip
+  registration?: string | runtime.Types.Skip
+  registeredDevicesMax?: number | runtime.Types.Skip
+  registeredDevices?: number | runtime.Types.Skip
+  sealedSecret?: string | null | runtime.Types.Skip
+  secretVersion?: number | runtime.Types.Skip
+  sealedPreviousSecret?: string | null | runtime.Types.Skip
+  previousSecretVersion?: number | runtime.Types.Skip
+  previousSecretUntil?: Date | string | null | runtime.Types.Skip
+  createdAt?: Date | string | runtime.Types.Skip
+  devices?: Prisma.DeviceCreateNestedManyWithoutProductInput | runtime.Types.Skip
+}
+
+export type ProductUncheckedCreateWithoutClaimsInput = {
+  productKey: string
+  tenantId: string
+  name: string
+  validation: string
+  secretAuthentication: boolean
+  modelName?: string | null | runtime.Types.Skip
+  modelVersion?: string | null | runtime.Types.Skip
+  certificateProfile?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  acknowledgement?: string | runtime.Types.Skip
+  historyDays?: number | runtime.Types.Skip
+  deduplicateIds?: boolean | runtime.Types.Skip
+  pushDelta?: boolean | runtime.Types.Skip
+  legacySignatures?: boolean | runtime.Types.Skip
+  registration?: string | runtime.Types.Skip
+  registeredDevicesMax?: number | runtime.Types.Skip
+  registeredDevices?: number | runtime.Types.Skip
+  sealedSecret?: string | null | runtime.Types.Skip
+  secretVersion?: number | runtime.Types.Skip
+  sealedPreviousSecret?: string | null | runtime.Types.Skip
+  previousSecretVersion?: number | runtime.Types.Skip
+  previousSecretUntil?: Date | string | null | runtime.Types.Skip
+  createdAt?: Date | string | runtime.Types.Skip
+  devices?: Prisma.DeviceUncheckedCreateNestedManyWithoutProductInput | runtime.Types.Skip
+}
+
+export type ProductCreateOrConnectWithoutClaimsInput = {
+  where: Prisma.ProductWhereUniqueInput
+  create: Prisma.XOR<Prisma.ProductCreateWithoutClaimsInput, Prisma.ProductUncheckedCreateWithoutClaimsInput>
+}
+
+export type ProductUpsertWithoutClaimsInput = {
+  update: Prisma.XOR<Prisma.ProductUpdateWithoutClaimsInput, Prisma.ProductUncheckedUpdateWithoutClaimsInput>
+  create: Prisma.XOR<Prisma.ProductCreateWithoutClaimsInput, Prisma.ProductUncheckedCreateWithoutClaimsInput>
+  where?: Prisma.ProductWhereInput | runtime.Types.Skip
+}
+
+export type ProductUpdateToOneWithWhereWithoutClaimsInput = {
+  where?: Prisma.ProductWhereInput | runtime.Types.Skip
+  data: Prisma.XOR<Prisma.ProductUpdateWithoutClaimsInput, Prisma.ProductUncheckedUpdateWithoutClaimsInput>
+}
+
+export type ProductUpdateWithoutClaimsInput = {
+  productKey?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  name?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  validation?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  secretAuthentication?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  modelName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  modelVersion?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  certificateProfile?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  acknowledgement?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  historyDays?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  deduplicateIds?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  pushDelta?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  legacySignatures?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  registration?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  registeredDevicesMax?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  registeredDevices?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  sealedSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  secretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  sealedPreviousSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  previousSecretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  previousSecretUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  devices?: Prisma.DeviceUpdateManyWithoutProductNestedInput | runtime.Types.Skip
+}
+
+export type ProductUncheckedUpdateWithoutClaimsInput = {
+  productKey?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  tenantId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  name?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  validation?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  secretAuthentication?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  modelName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  modelVersion?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  certificateProfile?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
+  acknowledgement?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  historyDays?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  deduplicateIds?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  pushDelta?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  legacySignatures?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  registration?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  registeredDevicesMax?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  registeredDevices?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  sealedSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  secretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  sealedPreviousSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  previousSecretVersion?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
+  previousSecretUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  devices?: Prisma.DeviceUncheckedUpdateManyWithoutProductNestedInput | runtime.Types.Skip
 }
 
 
@@ -902,10 +1047,12 @@ export type ProductUncheckedUpdateWithoutDevicesInput = {
 
 export type ProductCountOutputType = {
   devices: number
+  claims: number
 }
 
 export type ProductCountOutputTypeSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   devices?: boolean | ProductCountOutputTypeCountDevicesArgs
+  claims?: boolean | ProductCountOutputTypeCountClaimsArgs
 }
 
 /**
@@ -923,6 +1070,13 @@ export type ProductCountOutputTypeDefaultArgs<ExtArgs extends runtime.Types.Exte
  */
 export type ProductCountOutputTypeCountDevicesArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   where?: Prisma.DeviceWhereInput | runtime.Types.Skip
+}
+
+/**
+ * ProductCountOutputType without action
+ */
+export type ProductCountOutputTypeCountClaimsArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  where?: Prisma.ClaimWhereInput | runtime.Types.Skip
 }
 
 
@@ -950,6 +1104,7 @@ export type ProductSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs 
   previousSecretUntil?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
   devices?: boolean | Prisma.Product$devicesArgs<ExtArgs> | runtime.Types.Skip
+  claims?: boolean | Prisma.Product$claimsArgs<ExtArgs> | runtime.Types.Skip
   _count?: boolean | Prisma.ProductCountOutputTypeDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["product"]>
 
@@ -1031,6 +1186,7 @@ export type ProductSelectScalar = {
 export type ProductOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"productKey" | "tenantId" | "name" | "validation" | "secretAuthentication" | "modelName" | "modelVersion" | "certificateProfile" | "acknowledgement" | "historyDays" | "deduplicateIds" | "pushDelta" | "legacySignatures" | "registration" | "registeredDevicesMax" | "registeredDevices" | "sealedSecret" | "secretVersion" | "sealedPreviousSecret" | "previousSecretVersion" | "previousSecretUntil" | "createdAt", ExtArgs["result"]["product"], runtime.Types.Skip>
 export type ProductInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   devices?: boolean | Prisma.Product$devicesArgs<ExtArgs> | runtime.Types.Skip
+  claims?: boolean | Prisma.Product$claimsArgs<ExtArgs> | runtime.Types.Skip
   _count?: boolean | Prisma.ProductCountOutputTypeDefaultArgs<ExtArgs> | runtime.Types.Skip
 }
 export type ProductIncludeCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {}
@@ -1040,6 +1196,7 @@ export type $ProductPayload<ExtArgs extends runtime.Types.Extensions.InternalArg
   name: "Product"
   objects: {
     devices: Prisma.$DevicePayload<ExtArgs>[]
+    claims: Prisma.$ClaimPayload<ExtArgs>[]
   }
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     productKey: string
@@ -1459,6 +1616,7 @@ readonly fields: ProductFieldRefs;
 export interface Prisma__ProductClient<T, Null = never, ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs, GlobalOmitOptions = {}> extends Prisma.PrismaPromise<T> {
   readonly [Symbol.toStringTag]: "PrismaPromise"
   devices<T extends Prisma.Product$devicesArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Product$devicesArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$DevicePayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
+  claims<T extends Prisma.Product$claimsArgs<ExtArgs> = {}>(args?: Prisma.Subset<T, Prisma.Product$claimsArgs<ExtArgs>>): Prisma.PrismaPromise<runtime.Types.Result.GetResult<Prisma.$ClaimPayload<ExtArgs>, T, "findMany", GlobalOmitOptions> | Null>
   /**
    * Attaches callbacks for the resolution and/or rejection of the Promise.
    * @param onfulfilled The callback to execute when the Promise is resolved.
@@ -1924,6 +2082,30 @@ export type Product$devicesArgs<ExtArgs extends runtime.Types.Extensions.Interna
   take?: number | runtime.Types.Skip
   skip?: number | runtime.Types.Skip
   distinct?: Prisma.DeviceScalarFieldEnum | Prisma.DeviceScalarFieldEnum[] | runtime.Types.Skip
+}
+
+/**
+ * Product.claims
+ */
+export type Product$claimsArgs<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
+  /**
+   * Select specific fields to fetch from the Claim
+   */
+  select?: Prisma.ClaimSelect<ExtArgs> | null
+  /**
+   * Omit specific fields from the Claim
+   */
+  omit?: Prisma.ClaimOmit<ExtArgs> | null
+  /**
+   * Choose, which related nodes to fetch as well
+   */
+  include?: Prisma.ClaimInclude<ExtArgs> | null
+  where?: Prisma.ClaimWhereInput | runtime.Types.Skip
+  orderBy?: Prisma.ClaimOrderByWithRelationInput | Prisma.ClaimOrderByWithRelationInput[] | runtime.Types.Skip
+  cursor?: Prisma.ClaimWhereUniqueInput | runtime.Types.Skip
+  take?: number | runtime.Types.Skip
+  skip?: number | runtime.Types.Skip
+  distinct?: Prisma.ClaimScalarFieldEnum | Prisma.ClaimScalarFieldEnum[] | runtime.Types.Skip
 }
 
 /**

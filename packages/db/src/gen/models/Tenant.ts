@@ -27,18 +27,24 @@ export type AggregateTenant = {
 export type TenantMinAggregateOutputType = {
   id: string | null
   name: string | null
+  suspendedAt: Date | null
+  suspendedReason: string | null
   createdAt: Date | null
 }
 
 export type TenantMaxAggregateOutputType = {
   id: string | null
   name: string | null
+  suspendedAt: Date | null
+  suspendedReason: string | null
   createdAt: Date | null
 }
 
 export type TenantCountAggregateOutputType = {
   id: number
   name: number
+  suspendedAt: number
+  suspendedReason: number
   createdAt: number
   _all: number
 }
@@ -47,18 +53,24 @@ export type TenantCountAggregateOutputType = {
 export type TenantMinAggregateInputType = {
   id?: true | runtime.Types.Skip
   name?: true | runtime.Types.Skip
+  suspendedAt?: true | runtime.Types.Skip
+  suspendedReason?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
 }
 
 export type TenantMaxAggregateInputType = {
   id?: true | runtime.Types.Skip
   name?: true | runtime.Types.Skip
+  suspendedAt?: true | runtime.Types.Skip
+  suspendedReason?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
 }
 
 export type TenantCountAggregateInputType = {
   id?: true | runtime.Types.Skip
   name?: true | runtime.Types.Skip
+  suspendedAt?: true | runtime.Types.Skip
+  suspendedReason?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
   _all?: true | runtime.Types.Skip
 }
@@ -138,6 +150,8 @@ export type TenantGroupByArgs<ExtArgs extends runtime.Types.Extensions.InternalA
 export type TenantGroupByOutputType = {
   id: string
   name: string
+  suspendedAt: Date | null
+  suspendedReason: string | null
   createdAt: Date
   _count: TenantCountAggregateOutputType | null
   _min: TenantMinAggregateOutputType | null
@@ -165,6 +179,8 @@ export type TenantWhereInput = {
   NOT?: Prisma.TenantWhereInput | Prisma.TenantWhereInput[] | runtime.Types.Skip
   id?: Prisma.UuidFilter<"Tenant"> | string | runtime.Types.Skip
   name?: Prisma.StringFilter<"Tenant"> | string | runtime.Types.Skip
+  suspendedAt?: Prisma.DateTimeNullableFilter<"Tenant"> | Date | string | null | runtime.Types.Skip
+  suspendedReason?: Prisma.StringNullableFilter<"Tenant"> | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Tenant"> | Date | string | runtime.Types.Skip
   apiKeys?: Prisma.ApiKeyListRelationFilter | runtime.Types.Skip
 }
@@ -172,6 +188,8 @@ export type TenantWhereInput = {
 export type TenantOrderByWithRelationInput = {
   id?: Prisma.SortOrder | runtime.Types.Skip
   name?: Prisma.SortOrder | runtime.Types.Skip
+  suspendedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  suspendedReason?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
   apiKeys?: Prisma.ApiKeyOrderByRelationAggregateInput | runtime.Types.Skip
 }
@@ -182,6 +200,8 @@ export type TenantWhereUniqueInput = Prisma.AtLeast<{
   OR?: Prisma.TenantWhereInput[] | runtime.Types.Skip
   NOT?: Prisma.TenantWhereInput | Prisma.TenantWhereInput[] | runtime.Types.Skip
   name?: Prisma.StringFilter<"Tenant"> | string | runtime.Types.Skip
+  suspendedAt?: Prisma.DateTimeNullableFilter<"Tenant"> | Date | string | null | runtime.Types.Skip
+  suspendedReason?: Prisma.StringNullableFilter<"Tenant"> | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Tenant"> | Date | string | runtime.Types.Skip
   apiKeys?: Prisma.ApiKeyListRelationFilter | runtime.Types.Skip
 }, "id">
@@ -189,6 +209,8 @@ export type TenantWhereUniqueInput = Prisma.AtLeast<{
 export type TenantOrderByWithAggregationInput = {
   id?: Prisma.SortOrder | runtime.Types.Skip
   name?: Prisma.SortOrder | runtime.Types.Skip
+  suspendedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  suspendedReason?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
   _count?: Prisma.TenantCountOrderByAggregateInput | runtime.Types.Skip
   _max?: Prisma.TenantMaxOrderByAggregateInput | runtime.Types.Skip
@@ -201,12 +223,16 @@ export type TenantScalarWhereWithAggregatesInput = {
   NOT?: Prisma.TenantScalarWhereWithAggregatesInput | Prisma.TenantScalarWhereWithAggregatesInput[] | runtime.Types.Skip
   id?: Prisma.UuidWithAggregatesFilter<"Tenant"> | string | runtime.Types.Skip
   name?: Prisma.StringWithAggregatesFilter<"Tenant"> | string | runtime.Types.Skip
+  suspendedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Tenant"> | Date | string | null | runtime.Types.Skip
+  suspendedReason?: Prisma.StringNullableWithAggregatesFilter<"Tenant"> | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Tenant"> | Date | string | runtime.Types.Skip
 }
 
 export type TenantCreateInput = {
   id: string
   name: string
+  suspendedAt?: Date | string | null | runtime.Types.Skip
+  suspendedReason?: string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   apiKeys?: Prisma.ApiKeyCreateNestedManyWithoutTenantInput | runtime.Types.Skip
 }
@@ -214,6 +240,8 @@ export type TenantCreateInput = {
 export type TenantUncheckedCreateInput = {
   id: string
   name: string
+  suspendedAt?: Date | string | null | runtime.Types.Skip
+  suspendedReason?: string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
   apiKeys?: Prisma.ApiKeyUncheckedCreateNestedManyWithoutTenantInput | runtime.Types.Skip
 }
@@ -221,6 +249,8 @@ export type TenantUncheckedCreateInput = {
 export type TenantUpdateInput = {
   id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   name?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  suspendedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  suspendedReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   apiKeys?: Prisma.ApiKeyUpdateManyWithoutTenantNestedInput | runtime.Types.Skip
 }
@@ -228,6 +258,8 @@ export type TenantUpdateInput = {
 export type TenantUncheckedUpdateInput = {
   id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   name?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  suspendedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  suspendedReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   apiKeys?: Prisma.ApiKeyUncheckedUpdateManyWithoutTenantNestedInput | runtime.Types.Skip
 }
@@ -235,36 +267,48 @@ export type TenantUncheckedUpdateInput = {
 export type TenantCreateManyInput = {
   id: string
   name: string
+  suspendedAt?: Date | string | null | runtime.Types.Skip
+  suspendedReason?: string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
 }
 
 export type TenantUpdateManyMutationInput = {
   id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   name?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  suspendedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  suspendedReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
 }
 
 export type TenantUncheckedUpdateManyInput = {
   id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   name?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  suspendedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  suspendedReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
 }
 
 export type TenantCountOrderByAggregateInput = {
   id?: Prisma.SortOrder | runtime.Types.Skip
   name?: Prisma.SortOrder | runtime.Types.Skip
+  suspendedAt?: Prisma.SortOrder | runtime.Types.Skip
+  suspendedReason?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type TenantMaxOrderByAggregateInput = {
   id?: Prisma.SortOrder | runtime.Types.Skip
   name?: Prisma.SortOrder | runtime.Types.Skip
+  suspendedAt?: Prisma.SortOrder | runtime.Types.Skip
+  suspendedReason?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type TenantMinOrderByAggregateInput = {
   id?: Prisma.SortOrder | runtime.Types.Skip
   name?: Prisma.SortOrder | runtime.Types.Skip
+  suspendedAt?: Prisma.SortOrder | runtime.Types.Skip
+  suspendedReason?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -275,6 +319,14 @@ export type TenantScalarRelationFilter = {
 
 export type StringFieldUpdateOperationsInput = {
   set?: string | runtime.Types.Skip
+}
+
+export type NullableDateTimeFieldUpdateOperationsInput = {
+  set?: Date | string | null | runtime.Types.Skip
+}
+
+export type NullableStringFieldUpdateOperationsInput = {
+  set?: string | null | runtime.Types.Skip
 }
 
 export type DateTimeFieldUpdateOperationsInput = {
@@ -298,12 +350,16 @@ export type TenantUpdateOneRequiredWithoutApiKeysNestedInput = {
 export type TenantCreateWithoutApiKeysInput = {
   id: string
   name: string
+  suspendedAt?: Date | string | null | runtime.Types.Skip
+  suspendedReason?: string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
 }
 
 export type TenantUncheckedCreateWithoutApiKeysInput = {
   id: string
   name: string
+  suspendedAt?: Date | string | null | runtime.Types.Skip
+  suspendedReason?: string | null | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
 }
 
@@ -326,12 +382,16 @@ export type TenantUpdateToOneWithWhereWithoutApiKeysInput = {
 export type TenantUpdateWithoutApiKeysInput = {
   id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   name?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  suspendedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  suspendedReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
 }
 
 export type TenantUncheckedUpdateWithoutApiKeysInput = {
   id?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   name?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  suspendedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  suspendedReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
 }
 
@@ -369,6 +429,8 @@ export type TenantCountOutputTypeCountApiKeysArgs<ExtArgs extends runtime.Types.
 export type TenantSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean | runtime.Types.Skip
   name?: boolean | runtime.Types.Skip
+  suspendedAt?: boolean | runtime.Types.Skip
+  suspendedReason?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
   apiKeys?: boolean | Prisma.Tenant$apiKeysArgs<ExtArgs> | runtime.Types.Skip
   _count?: boolean | Prisma.TenantCountOutputTypeDefaultArgs<ExtArgs> | runtime.Types.Skip
@@ -377,22 +439,28 @@ export type TenantSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs =
 export type TenantSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean | runtime.Types.Skip
   name?: boolean | runtime.Types.Skip
+  suspendedAt?: boolean | runtime.Types.Skip
+  suspendedReason?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
 }, ExtArgs["result"]["tenant"]>
 
 export type TenantSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   id?: boolean | runtime.Types.Skip
   name?: boolean | runtime.Types.Skip
+  suspendedAt?: boolean | runtime.Types.Skip
+  suspendedReason?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
 }, ExtArgs["result"]["tenant"]>
 
 export type TenantSelectScalar = {
   id?: boolean | runtime.Types.Skip
   name?: boolean | runtime.Types.Skip
+  suspendedAt?: boolean | runtime.Types.Skip
+  suspendedReason?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
 }
 
-export type TenantOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "name" | "createdAt", ExtArgs["result"]["tenant"], runtime.Types.Skip>
+export type TenantOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "name" | "suspendedAt" | "suspendedReason" | "createdAt", ExtArgs["result"]["tenant"], runtime.Types.Skip>
 export type TenantInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   apiKeys?: boolean | Prisma.Tenant$apiKeysArgs<ExtArgs> | runtime.Types.Skip
   _count?: boolean | Prisma.TenantCountOutputTypeDefaultArgs<ExtArgs> | runtime.Types.Skip
@@ -408,6 +476,8 @@ export type $TenantPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     id: string
     name: string
+    suspendedAt: Date | null
+    suspendedReason: string | null
     createdAt: Date
   }, ExtArgs["result"]["tenant"]>
   composites: {}
@@ -835,6 +905,8 @@ export interface Prisma__TenantClient<T, Null = never, ExtArgs extends runtime.T
 export interface TenantFieldRefs {
   readonly id: Prisma.FieldRef<"Tenant", 'String'>
   readonly name: Prisma.FieldRef<"Tenant", 'String'>
+  readonly suspendedAt: Prisma.FieldRef<"Tenant", 'DateTime'>
+  readonly suspendedReason: Prisma.FieldRef<"Tenant", 'String'>
   readonly createdAt: Prisma.FieldRef<"Tenant", 'DateTime'>
 }
     

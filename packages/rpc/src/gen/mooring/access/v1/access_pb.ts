@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mooring/access/v1/access.proto.
  */
 export const file_mooring_access_v1_access: GenFile = /*@__PURE__*/
-  fileDesc("Ch5tb29yaW5nL2FjY2Vzcy92MS9hY2Nlc3MucHJvdG8SEW1vb3JpbmcuYWNjZXNzLnYxIigKFkF1dGhlbnRpY2F0ZUtleVJlcXVlc3QSDgoGc2VjcmV0GAEgASgJIioKGEZpbmRTY3JhbVZlcmlmaWVyUmVxdWVzdBIOCgZrZXlfaWQYASABKAkihAEKDVNjcmFtVmVyaWZpZXISDAoEc2FsdBgBIAEoDBISCgppdGVyYXRpb25zGAIgASgNEhIKCnN0b3JlZF9rZXkYAyABKAwSEgoKc2VydmVyX2tleRgEIAEoDBIpCgZjYWxsZXIYBSABKAsyGS5tb29yaW5nLmNvbW1vbi52MS5DYWxsZXIiYwocQXV0aGVudGljYXRlU2lnbmF0dXJlUmVxdWVzdBIPCgdhdXRoX2lkGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSEQoJc2lnbmF0dXJlGAMgASgJEg4KBm1ldGhvZBgEIAEoCSK+AQoGQXBpS2V5EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEcm9sZRgDIAEoCRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCg1hY2Nlc3Nfa2V5X2lkGAYgASgJSACIAQFCEAoOX2FjY2Vzc19rZXlfaWQiWQoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBHJvbGUYAiABKAkSFwoKYWNjZXNzX2tleRgDIAEoCEgAiAEBQg0KC19hY2Nlc3Nfa2V5IoABChRDcmVhdGVBcGlLZXlSZXNwb25zZRImCgNrZXkYASABKAsyGS5tb29yaW5nLmFjY2Vzcy52MS5BcGlLZXkSDgoGc2VjcmV0GAIgASgJEjAKCmFjY2Vzc19rZXkYAyABKAsyHC5tb29yaW5nLmFjY2Vzcy52MS5BY2Nlc3NLZXkiJwoJQWNjZXNzS2V5EgoKAmlkGAEgASgJEg4KBnNlY3JldBgCIAEoCSI+ChNMaXN0QXBpS2V5c1Jlc3BvbnNlEicKBGtleXMYASADKAsyGS5tb29yaW5nLmFjY2Vzcy52MS5BcGlLZXkiIQoTUmV2b2tlQXBpS2V5UmVxdWVzdBIKCgJpZBgBIAEoCSJZCgZUZW5hbnQSEQoJdGVuYW50X2lkGAEgASgJEgwKBG5hbWUYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAy+AQKDUFjY2Vzc1NlcnZpY2USVwoPQXV0aGVudGljYXRlS2V5EikubW9vcmluZy5hY2Nlc3MudjEuQXV0aGVudGljYXRlS2V5UmVxdWVzdBoZLm1vb3JpbmcuY29tbW9uLnYxLkNhbGxlchJiChFGaW5kU2NyYW1WZXJpZmllchIrLm1vb3JpbmcuYWNjZXNzLnYxLkZpbmRTY3JhbVZlcmlmaWVyUmVxdWVzdBogLm1vb3JpbmcuYWNjZXNzLnYxLlNjcmFtVmVyaWZpZXISYwoVQXV0aGVudGljYXRlU2lnbmF0dXJlEi8ubW9vcmluZy5hY2Nlc3MudjEuQXV0aGVudGljYXRlU2lnbmF0dXJlUmVxdWVzdBoZLm1vb3JpbmcuY29tbW9uLnYxLkNhbGxlchJfCgxDcmVhdGVBcGlLZXkSJi5tb29yaW5nLmFjY2Vzcy52MS5DcmVhdGVBcGlLZXlSZXF1ZXN0GicubW9vcmluZy5hY2Nlc3MudjEuQ3JlYXRlQXBpS2V5UmVzcG9uc2USTwoLTGlzdEFwaUtleXMSGC5tb29yaW5nLmNvbW1vbi52MS5FbXB0eRomLm1vb3JpbmcuYWNjZXNzLnYxLkxpc3RBcGlLZXlzUmVzcG9uc2USUQoMUmV2b2tlQXBpS2V5EiYubW9vcmluZy5hY2Nlc3MudjEuUmV2b2tlQXBpS2V5UmVxdWVzdBoZLm1vb3JpbmcuYWNjZXNzLnYxLkFwaUtleRJACglHZXRUZW5hbnQSGC5tb29yaW5nLmNvbW1vbi52MS5FbXB0eRoZLm1vb3JpbmcuYWNjZXNzLnYxLlRlbmFudGIGcHJvdG8z", [file_google_protobuf_timestamp, file_mooring_common_v1_common]);
+  fileDesc("Ch5tb29yaW5nL2FjY2Vzcy92MS9hY2Nlc3MucHJvdG8SEW1vb3JpbmcuYWNjZXNzLnYxIigKFkF1dGhlbnRpY2F0ZUtleVJlcXVlc3QSDgoGc2VjcmV0GAEgASgJIioKGEZpbmRTY3JhbVZlcmlmaWVyUmVxdWVzdBIOCgZrZXlfaWQYASABKAkihAEKDVNjcmFtVmVyaWZpZXISDAoEc2FsdBgBIAEoDBISCgppdGVyYXRpb25zGAIgASgNEhIKCnN0b3JlZF9rZXkYAyABKAwSEgoKc2VydmVyX2tleRgEIAEoDBIpCgZjYWxsZXIYBSABKAsyGS5tb29yaW5nLmNvbW1vbi52MS5DYWxsZXIiYwocQXV0aGVudGljYXRlU2lnbmF0dXJlUmVxdWVzdBIPCgdhdXRoX2lkGAEgASgJEg8KB2NvbnRlbnQYAiABKAkSEQoJc2lnbmF0dXJlGAMgASgJEg4KBm1ldGhvZBgEIAEoCSK+AQoGQXBpS2V5EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDAoEcm9sZRgDIAEoCRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCg1hY2Nlc3Nfa2V5X2lkGAYgASgJSACIAQFCEAoOX2FjY2Vzc19rZXlfaWQiWQoTQ3JlYXRlQXBpS2V5UmVxdWVzdBIMCgRuYW1lGAEgASgJEgwKBHJvbGUYAiABKAkSFwoKYWNjZXNzX2tleRgDIAEoCEgAiAEBQg0KC19hY2Nlc3Nfa2V5IoABChRDcmVhdGVBcGlLZXlSZXNwb25zZRImCgNrZXkYASABKAsyGS5tb29yaW5nLmFjY2Vzcy52MS5BcGlLZXkSDgoGc2VjcmV0GAIgASgJEjAKCmFjY2Vzc19rZXkYAyABKAsyHC5tb29yaW5nLmFjY2Vzcy52MS5BY2Nlc3NLZXkiJwoJQWNjZXNzS2V5EgoKAmlkGAEgASgJEg4KBnNlY3JldBgCIAEoCSI+ChNMaXN0QXBpS2V5c1Jlc3BvbnNlEicKBGtleXMYASADKAsyGS5tb29yaW5nLmFjY2Vzcy52MS5BcGlLZXkiIQoTUmV2b2tlQXBpS2V5UmVxdWVzdBIKCgJpZBgBIAEoCSLPAQoGVGVuYW50EhEKCXRlbmFudF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEi4KCmNyZWF0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnN0YXR1cxgEIAEoCRIwCgxzdXNwZW5kZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KEHN1c3BlbmRlZF9yZWFzb24YBiABKAlIAIgBAUITChFfc3VzcGVuZGVkX3JlYXNvbiJBChNMaXN0VGVuYW50c1Jlc3BvbnNlEioKB3RlbmFudHMYASADKAsyGS5tb29yaW5nLmFjY2Vzcy52MS5UZW5hbnQiWwoWU2V0VGVuYW50U3RhdHVzUmVxdWVzdBIRCgl0ZW5hbnRfaWQYASABKAkSDgoGc3RhdHVzGAIgASgJEhMKBnJlYXNvbhgDIAEoCUgAiAEBQgkKB19yZWFzb24iMgocTGlzdFN1c3BlbmRlZFRlbmFudHNSZXNwb25zZRISCgp0ZW5hbnRfaWRzGAEgAygJMoUHCg1BY2Nlc3NTZXJ2aWNlElcKD0F1dGhlbnRpY2F0ZUtleRIpLm1vb3JpbmcuYWNjZXNzLnYxLkF1dGhlbnRpY2F0ZUtleVJlcXVlc3QaGS5tb29yaW5nLmNvbW1vbi52MS5DYWxsZXISYgoRRmluZFNjcmFtVmVyaWZpZXISKy5tb29yaW5nLmFjY2Vzcy52MS5GaW5kU2NyYW1WZXJpZmllclJlcXVlc3QaIC5tb29yaW5nLmFjY2Vzcy52MS5TY3JhbVZlcmlmaWVyEmMKFUF1dGhlbnRpY2F0ZVNpZ25hdHVyZRIvLm1vb3JpbmcuYWNjZXNzLnYxLkF1dGhlbnRpY2F0ZVNpZ25hdHVyZVJlcXVlc3QaGS5tb29yaW5nLmNvbW1vbi52MS5DYWxsZXISXwoMQ3JlYXRlQXBpS2V5EiYubW9vcmluZy5hY2Nlc3MudjEuQ3JlYXRlQXBpS2V5UmVxdWVzdBonLm1vb3JpbmcuYWNjZXNzLnYxLkNyZWF0ZUFwaUtleVJlc3BvbnNlEk8KC0xpc3RBcGlLZXlzEhgubW9vcmluZy5jb21tb24udjEuRW1wdHkaJi5tb29yaW5nLmFjY2Vzcy52MS5MaXN0QXBpS2V5c1Jlc3BvbnNlElEKDFJldm9rZUFwaUtleRImLm1vb3JpbmcuYWNjZXNzLnYxLlJldm9rZUFwaUtleVJlcXVlc3QaGS5tb29yaW5nLmFjY2Vzcy52MS5BcGlLZXkSQAoJR2V0VGVuYW50EhgubW9vcmluZy5jb21tb24udjEuRW1wdHkaGS5tb29yaW5nLmFjY2Vzcy52MS5UZW5hbnQSTwoLTGlzdFRlbmFudHMSGC5tb29yaW5nLmNvbW1vbi52MS5FbXB0eRomLm1vb3JpbmcuYWNjZXNzLnYxLkxpc3RUZW5hbnRzUmVzcG9uc2USVwoPU2V0VGVuYW50U3RhdHVzEikubW9vcmluZy5hY2Nlc3MudjEuU2V0VGVuYW50U3RhdHVzUmVxdWVzdBoZLm1vb3JpbmcuYWNjZXNzLnYxLlRlbmFudBJhChRMaXN0U3VzcGVuZGVkVGVuYW50cxIYLm1vb3JpbmcuY29tbW9uLnYxLkVtcHR5Gi8ubW9vcmluZy5hY2Nlc3MudjEuTGlzdFN1c3BlbmRlZFRlbmFudHNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp, file_mooring_common_v1_common]);
 
 /**
  * @generated from message mooring.access.v1.AuthenticateKeyRequest
@@ -297,6 +297,23 @@ export type Tenant = Message<"mooring.access.v1.Tenant"> & {
    * @generated from field: google.protobuf.Timestamp created_at = 3;
    */
   createdAt?: Timestamp | undefined;
+
+  /**
+   * active or suspended.
+   *
+   * @generated from field: string status = 4;
+   */
+  status: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp suspended_at = 5;
+   */
+  suspendedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: optional string suspended_reason = 6;
+   */
+  suspendedReason?: string | undefined;
 };
 
 /**
@@ -305,6 +322,69 @@ export type Tenant = Message<"mooring.access.v1.Tenant"> & {
  */
 export const TenantSchema: GenMessage<Tenant> = /*@__PURE__*/
   messageDesc(file_mooring_access_v1_access, 10);
+
+/**
+ * @generated from message mooring.access.v1.ListTenantsResponse
+ */
+export type ListTenantsResponse = Message<"mooring.access.v1.ListTenantsResponse"> & {
+  /**
+   * @generated from field: repeated mooring.access.v1.Tenant tenants = 1;
+   */
+  tenants: Tenant[];
+};
+
+/**
+ * Describes the message mooring.access.v1.ListTenantsResponse.
+ * Use `create(ListTenantsResponseSchema)` to create a new message.
+ */
+export const ListTenantsResponseSchema: GenMessage<ListTenantsResponse> = /*@__PURE__*/
+  messageDesc(file_mooring_access_v1_access, 11);
+
+/**
+ * @generated from message mooring.access.v1.SetTenantStatusRequest
+ */
+export type SetTenantStatusRequest = Message<"mooring.access.v1.SetTenantStatusRequest"> & {
+  /**
+   * @generated from field: string tenant_id = 1;
+   */
+  tenantId: string;
+
+  /**
+   * active or suspended.
+   *
+   * @generated from field: string status = 2;
+   */
+  status: string;
+
+  /**
+   * @generated from field: optional string reason = 3;
+   */
+  reason?: string | undefined;
+};
+
+/**
+ * Describes the message mooring.access.v1.SetTenantStatusRequest.
+ * Use `create(SetTenantStatusRequestSchema)` to create a new message.
+ */
+export const SetTenantStatusRequestSchema: GenMessage<SetTenantStatusRequest> = /*@__PURE__*/
+  messageDesc(file_mooring_access_v1_access, 12);
+
+/**
+ * @generated from message mooring.access.v1.ListSuspendedTenantsResponse
+ */
+export type ListSuspendedTenantsResponse = Message<"mooring.access.v1.ListSuspendedTenantsResponse"> & {
+  /**
+   * @generated from field: repeated string tenant_ids = 1;
+   */
+  tenantIds: string[];
+};
+
+/**
+ * Describes the message mooring.access.v1.ListSuspendedTenantsResponse.
+ * Use `create(ListSuspendedTenantsResponseSchema)` to create a new message.
+ */
+export const ListSuspendedTenantsResponseSchema: GenMessage<ListSuspendedTenantsResponse> = /*@__PURE__*/
+  messageDesc(file_mooring_access_v1_access, 13);
 
 /**
  * Tenants, API keys and roles: who may do what.
@@ -375,6 +455,34 @@ export const AccessService: GenService<{
     methodKind: "unary";
     input: typeof EmptySchema;
     output: typeof TenantSchema;
+  },
+  /**
+   * For owners of the platform's own tenant.
+   *
+   * @generated from rpc mooring.access.v1.AccessService.ListTenants
+   */
+  listTenants: {
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof ListTenantsResponseSchema;
+  },
+  /**
+   * @generated from rpc mooring.access.v1.AccessService.SetTenantStatus
+   */
+  setTenantStatus: {
+    methodKind: "unary";
+    input: typeof SetTenantStatusRequestSchema;
+    output: typeof TenantSchema;
+  },
+  /**
+   * For the platform's own services.
+   *
+   * @generated from rpc mooring.access.v1.AccessService.ListSuspendedTenants
+   */
+  listSuspendedTenants: {
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof ListSuspendedTenantsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_mooring_access_v1_access, 0);

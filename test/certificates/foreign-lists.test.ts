@@ -1,7 +1,6 @@
+import { readFetchedList, readListPlaces, readRevocationList } from "@mooring/pki";
 import { extensionOf, extensions, makeAuthority, makeCertificate, makeRevocationList, tlv } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
-import { readFetchedList, readRevocationList } from "./read-revocation-list.ts";
-import { readListPlaces } from "./revocation-list-places.ts";
 
 const authority = makeAuthority("Factory CA");
 const derOf = (pem: string): Buffer => Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/g, ""), "base64");

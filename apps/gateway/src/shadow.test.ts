@@ -22,7 +22,7 @@ async function mqttDoor(dialect: TopicDialect): Promise<ShadowDoor> {
       const before = client.messages.length;
       const isAnswer = (heard: { topic: string }): boolean => heard.topic === accepted || heard.topic === rejected;
       await client.acknowledged(client.publish(topic, payload));
-      await expect.poll(() => client.messages.slice(before).some(isAnswer), { timeout: 5_000, interval: 2 }).toBe(true);
+      await expect.poll(() => client.messages.slice(before).some(isAnswer)).toBe(true);
       const answer = client.messages.slice(before).find(isAnswer);
       return { isAccepted: answer?.topic === accepted, body: JSON.parse(answer?.payload ?? "null") as JsonObject };
     },

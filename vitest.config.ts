@@ -17,6 +17,7 @@ function e2e(mode: "all-in-one" | "split") {
       env: { MOORING_TEST_MODE: mode },
       globalSetup: ["test/e2e/harness/global-setup.ts"],
       fileParallelism: false,
+      isolate: false,
       testTimeout: patienceMs,
       hookTimeout: patienceMs,
       expect: expectation,

@@ -33,4 +33,4 @@ export { checkShadowLedger, type LedgerChange, type LedgerTry, type ShadowLedger
 export { questionOf, runShadowCase, type ShadowAnswer, type ShadowDoor, type ShadowQuestion } from "./shadow-words.ts";
 export { createTestDatabase } from "./test-database.ts";
 export { until } from "./until.ts";
-export { overWire } from "./wire.ts";
+export { behindWire, overWire } from "./wire.ts";

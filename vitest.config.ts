@@ -2,7 +2,7 @@ import { defaultExclude, defineConfig } from "vitest/config";
 
 /** They end what hangs and judge no speed: a machine that is busy with other things must not fail a test. */
 const patienceMs = 180_000;
-const expectation = { poll: { timeout: 60_000, interval: 10 } };
+const expectation = { poll: { timeout: 120_000, interval: 10 } };
 
 /** They need a broker; whether every statement has its test needs none. */
 const conformance = ["test/conformance/**/!(statements).test.ts"];
@@ -36,6 +36,8 @@ export default defineConfig({
           // One process runs file after file, so that what they import is read once: half of the time went into reading it again. Modules keep no
           // state that one file could leave to the next, and what a file starts it stops.
           isolate: false,
+          // Vitest's own choice leaves a processor unused: half of a small machine.
+          maxWorkers: "100%",
           testTimeout: patienceMs,
           hookTimeout: patienceMs,
           expect: expectation,

@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { compileCache } from "./e2e/harness/service-process.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 const scratch = mkdtempSync(join(tmpdir(), "mooring-start-"));
@@ -17,7 +18,10 @@ afterAll(() => {
 /** Runs a command to its end. */
 function run(args: readonly string[], env: Record<string, string>): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { cwd: root, env: { PATH: process.env["PATH"] ?? "", HOME: scratch, ...env } });
+    const child = spawn(process.execPath, args, {
+      cwd: root,
+      env: { ...compileCache, PATH: process.env["PATH"] ?? "", HOME: scratch, ...env },
+    });
     children.push(child);
     let [stdout, stderr] = ["", ""];
     child.stdout.on("data", (chunk: Buffer) => {

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fastFolder } from "@mooring/testkit";
 import { startMooring } from "./start-mooring.ts";
 import { startMosquitto } from "./start-mosquitto.ts";
 
@@ -39,7 +39,7 @@ export async function startTarget(): Promise<RunningTarget> {
   if (broker !== "mooring" && broker !== "mosquitto") {
     throw new Error(`MOORING_CONFORMANCE_BROKER is mooring or mosquitto, not ${broker}`);
   }
-  const folder = mkdtempSync(join(tmpdir(), `mooring-conformance-${broker}-`));
+  const folder = mkdtempSync(join(fastFolder(), `mooring-conformance-${broker}-`));
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
     const running = broker === "mosquitto" ? await startMosquitto(folder) : await startMooring(folder);

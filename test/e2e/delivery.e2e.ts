@@ -43,7 +43,7 @@ describe("a subscription", () => {
     for (const value of [1, 2, 3]) await post(device, value);
     await until("a try", () => (receiver?.headers.length ?? 0) > 0);
     receiver.status = 204;
-    await until("the records", () => (receiver?.records.length ?? 0) >= 3, 20_000);
+    await until("the records", () => (receiver?.records.length ?? 0) >= 3);
     expect(valuesOf(receiver.records)).toEqual([1, 2, 3]);
     expect(receiver.isSignedWith(secret)).toBe(true);
     expect((await platform.api(`/v1/subscriptions/${name}`)).text).not.toContain(secret);

@@ -1,3 +1,4 @@
+import { testSeed } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { faults } from "../faults/faults.ts";
 import { randomFrom, runRound } from "../faults/round.ts";
@@ -27,10 +28,8 @@ const holdMs = 2_000;
 /** A Postgres that is made and holds some thousands of reports. */
 const diskMegabytes = 320;
 
-const seed = Number(process.env["MOORING_TEST_SEED"] ?? Date.now() % 1_000_000);
-
-describe(`whatever happens, what was acknowledged is stored once, in order, and comes to its tenant's subscribers (seed ${seed})`, () => {
-  const random = randomFrom(seed);
+describe(`whatever happens, what was acknowledged is stored once, in order, and comes to its tenant's subscribers (seed ${testSeed})`, () => {
+  const random = randomFrom(testSeed);
   let world: World;
   beforeAll(async () => {
     world = await openWorld({ mode, random, devicesPerTenant: 3, diskMegabytes });

@@ -1,4 +1,4 @@
-import { checkShadowLedger } from "@mooring/testkit";
+import { checkShadowLedger, testSeed } from "@mooring/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { randomFrom } from "../faults/round.ts";
 import { runShadowStorm } from "../faults/shadow-storm.ts";
@@ -6,7 +6,6 @@ import { createDevice, type Product } from "./harness/devices.ts";
 import { type Platform, startPlatform } from "./harness/platform.ts";
 import { mode } from "./harness/shared-platform.ts";
 
-const seed = Number(process.env["MOORING_TEST_SEED"] ?? Date.now() % 1_000_000);
 /** More makes it longer: `MOORING_TEST_STORM_ROUNDS=20 npm run e2e -- test/e2e/shadow-storm.e2e.ts`. */
 const rounds = Number(process.env["MOORING_TEST_STORM_ROUNDS"] ?? 1);
 const writers = 50;
@@ -19,8 +18,8 @@ beforeAll(async () => {
 });
 afterAll(() => platform?.stop());
 
-test(`50 writers on one device through every door, and processes killed under them, leave one truth (seed ${seed})`, {
-  timeout: 60_000 + rounds * 120_000,
+test(`50 writers on one device through every door, and processes killed under them, leave one truth (seed ${testSeed})`, {
+  timeout: 180_000 + rounds * 180_000,
 }, async () => {
   const { body } = await platform.api("/v1/products", { method: "POST", body: { name: "Free form" } });
   const device = await createDevice(platform, body as unknown as Product);
@@ -29,7 +28,7 @@ test(`50 writers on one device through every door, and processes killed under th
     platform,
     device,
     writers,
-    random: randomFrom(seed),
+    random: randomFrom(testSeed),
     victims: all,
     quietMs: 500,
   });

@@ -49,14 +49,14 @@ describe("a gRPC connection that died without a word", () => {
     await new Promise(() => undefined);
   }
 
-  test("ends its streams at both ends, and what is opened after it lives", { timeout: 60_000 }, async () => {
+  test("ends its streams at both ends, and what is opened after it lives", async () => {
     const { proxy, client, streams } = await setUp();
     const open = () => client.append(caller, oneFrame())[Symbol.asyncIterator]();
     const first = open();
     expect((await first.next()).value).toMatchObject({ sequence: 1 });
     proxy.set({ kind: "halfOpen" });
     await expect(first.next()).rejects.toMatchObject({ code: "unavailable" });
-    await until("the server to let go", () => streams() === 0, 15_000);
+    await until("the server to let go", () => streams() === 0);
     proxy.set({ kind: "clear" });
     const second = await until(
       "a stream that lives",
@@ -73,7 +73,7 @@ describe("a gRPC connection that died without a word", () => {
     await second.return?.();
   });
 
-  test("is given up also while it is being made", { timeout: 60_000 }, async () => {
+  test("is given up also while it is being made", async () => {
     const { proxy, client } = await setUp();
     proxy.set({ kind: "halfOpen" });
     const stream = client.append(caller, oneFrame())[Symbol.asyncIterator]();
@@ -91,13 +91,13 @@ describe("a gRPC connection that died without a word", () => {
     expect(alive).toBe(7);
   });
 
-  test("is noticed also while nobody calls, so that the next call does not wait on it", { timeout: 60_000 }, async () => {
+  test("is noticed also while nobody calls, so that the next call does not wait on it", async () => {
     const { proxy, client } = await setUp();
     expect(await client.replayDeadLetters(caller, { name: "s" })).toEqual({ count: 7 });
     proxy.set({ kind: "halfOpen" });
     proxy.set({ kind: "clear" });
     // What was swallowed stays dead; it goes when one of its ends has noticed.
-    await until("an end to notice", () => proxy.connections === 0, 15_000);
+    await until("an end to notice", () => proxy.connections === 0);
     expect(await client.replayDeadLetters(caller, { name: "s" })).toEqual({ count: 7 });
   });
 });

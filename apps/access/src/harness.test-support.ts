@@ -3,7 +3,7 @@ import { type AccessApi, asTenantId, type Caller } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
 import { silentLog, systemClock } from "@mooring/kit";
 import { createSealer, sealKeyBytes } from "@mooring/pki";
-import { openTestDatabase, overWire } from "@mooring/testkit";
+import { openTestDatabase } from "@mooring/testkit";
 import type { AccessStore } from "./ports.ts";
 import { createPostgresAccessStore } from "./postgres/store.ts";
 import { createAccessService } from "./service.ts";
@@ -24,20 +24,6 @@ export async function openHarness(): Promise<Harness> {
     store,
     database,
     stop: database.stop,
-  };
-}
-
-/** The same service behind a wire. */
-export async function openHarnessOverGrpc(): Promise<Harness> {
-  const inner = await openHarness();
-  const wire = await overWire("access", inner.api);
-  return {
-    ...inner,
-    api: wire.api,
-    async stop() {
-      await wire.stop();
-      await inner.stop();
-    },
   };
 }
 

@@ -1,11 +1,11 @@
-import { errorOf } from "@mooring/testkit";
+import { behindWire, errorOf } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { describeAccessApi } from "./conformance.ts";
-import { makeTenant, openHarness, openHarnessOverGrpc } from "./harness.test-support.ts";
+import { makeTenant, openHarness } from "./harness.test-support.ts";
 import { activeKeysMax } from "./service.ts";
 
 describeAccessApi("the access service", openHarness);
-describeAccessApi("the access service over gRPC", openHarnessOverGrpc);
+describeAccessApi("the access service over gRPC", async () => behindWire("access", await openHarness()));
 
 describe("the access service on its store", () => {
   test("a tenant's keys are bounded, and a revoked one makes room", async () => {

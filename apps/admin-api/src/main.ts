@@ -1,5 +1,5 @@
 import { createMetrics, loadServerTls, runService, startOpsServer, steadyClock } from "@mooring/kit";
-import { type ApiName, type Apis, connectGrpc, internalChannelCredentials, loadInternalTls } from "@mooring/rpc";
+import { createInternalClients, loadInternalTls } from "@mooring/rpc";
 import { settingsTable } from "./config.ts";
 import { startAdminApi } from "./start.ts";
 
@@ -7,8 +7,7 @@ await runService("admin-api", settingsTable, async (life, settings, log) => {
   const internal = loadInternalTls(settings.internalTlsDir, "admin-api");
   const tls = loadServerTls(settings.serverTlsDir);
   const readTls = async () => loadServerTls(settings.serverTlsDir);
-  const connect = <K extends ApiName>(name: K, address: string): Apis[K] =>
-    life.add(`${name} client`, connectGrpc(name, address, internalChannelCredentials(internal, name)));
+  const connect = createInternalClients(life, internal);
   const services = {
     access: connect("access", settings.accessAddress),
     devices: connect("devices", settings.devicesAddress),

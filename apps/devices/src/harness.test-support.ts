@@ -2,7 +2,7 @@ import { randomBytes, X509Certificate } from "node:crypto";
 import { type DeviceApi, PlatformError } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
 import { createAddressRules, createMetrics, type Metrics, silentLog } from "@mooring/kit";
-import { openTestDatabase, overWire } from "@mooring/testkit";
+import { openTestDatabase } from "@mooring/testkit";
 import { createFailureBook } from "./failure-book.ts";
 import type { DeviceStores, ModelDirectory } from "./ports.ts";
 import { createPostgresDeviceStores } from "./postgres/stores.ts";
@@ -68,20 +68,6 @@ export async function openHarness(): Promise<Harness> {
       shiftMs += ms;
     },
     stop: database.stop,
-  };
-}
-
-/** The same service behind a wire. */
-export async function openHarnessOverGrpc(): Promise<Harness> {
-  const inner = await openHarness();
-  const wire = await overWire("devices", inner.api);
-  return {
-    ...inner,
-    api: wire.api,
-    async stop() {
-      await wire.stop();
-      await inner.stop();
-    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { databaseSettings, openDatabase } from "@mooring/db";
 import { createMetrics, outgoingSettings, processSettings, readAddressRules, runService, systemClock } from "@mooring/kit";
 import { keyEncryptionSettings, readKeyEncryptionKey } from "@mooring/pki";
-import { addressSettings, connectGrpc, internalChannelCredentials, loadInternalTls, rpcSettings, serveInternally } from "@mooring/rpc";
+import { addressSettings, createInternalClients, loadInternalTls, rpcSettings, serveInternally } from "@mooring/rpc";
 import {
   createDeviceService,
   createFailureBook,
@@ -36,8 +36,8 @@ await runService("devices", table, async (life, settings, log) => {
   const authentication = openDatabase({ connectionString, poolSize, applicationName: "mooring-devices-sign-on", log });
   life.add("sign-on database", { stop: () => authentication.close() });
   const stores = createPostgresDeviceStores({ control, authentication });
-  const models = connectGrpc("thing-model", settings.thingModelAddress, internalChannelCredentials(tls, "thing-model"));
-  life.add("thing-model client", models);
+  const connect = createInternalClients(life, tls);
+  const models = connect("thing-model", settings.thingModelAddress);
   const failures = createFailureBook({ store: stores.failures, clock: systemClock, log });
   life.add("failures", failures.start());
   const { pkiUrl: statusUrl, tenantHost } = settings;
@@ -56,11 +56,9 @@ await runService("devices", table, async (life, settings, log) => {
   });
   life.add("upkeep", startDeviceUpkeep({ stores, clock: systemClock, log }));
   life.add("revocation lists", startListFetcher({ lists: stores.lists, rules, clock: systemClock, log, metrics }));
-  const access = connectGrpc("access", settings.accessAddress, internalChannelCredentials(tls, "access"));
-  life.add("access client", access);
+  const access = connect("access", settings.accessAddress);
   life.add("suspensions", startDeviceSuspensions({ stores, access, log }));
-  const eventLog = connectGrpc("events", settings.eventsAddress, internalChannelCredentials(tls, "events"));
-  life.add("events client", eventLog);
+  const eventLog = connect("events", settings.eventsAddress);
   const { events, changes } = stores;
   life.add("event relay", startDeviceEventRelay({ events, changes, eventLog, log, metrics, clock: systemClock }));
   const checks = { database: () => authentication.pool.query("SELECT 1") };

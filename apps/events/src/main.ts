@@ -3,7 +3,7 @@ import { databaseSettings, openDatabase } from "@mooring/db";
 import { createMetrics, processSettings, runService, systemClock } from "@mooring/kit";
 import { keyEncryptionSettings, readKeyEncryptionKey } from "@mooring/pki";
 import { openJobs } from "@mooring/queue";
-import { addressSettings, connectGrpc, internalChannelCredentials, loadInternalTls, rpcSettings, serveInternally } from "@mooring/rpc";
+import { addressSettings, createInternalClients, loadInternalTls, rpcSettings, serveInternally } from "@mooring/rpc";
 import { createLazyCluster, eventSettings, startEvents } from "./index.ts";
 
 const { accessAddress, devicesAddress } = addressSettings;
@@ -33,8 +33,9 @@ await runService("events", table, async (life, settings, log) => {
   };
   const data = open("data");
   const control = open("control");
-  const devices = life.add("devices client", connectGrpc("devices", settings.devicesAddress, internalChannelCredentials(tls, "devices")));
-  const access = life.add("access client", connectGrpc("access", settings.accessAddress, internalChannelCredentials(tls, "access")));
+  const connect = createInternalClients(life, tls);
+  const devices = connect("devices", settings.devicesAddress);
+  const access = connect("access", settings.accessAddress);
   const { redisUrl: url } = settings;
   const cluster = life.add(
     "redis",

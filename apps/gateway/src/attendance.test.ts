@@ -93,7 +93,7 @@ describe("presence", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(kinds()).toEqual(["online"]);
     state.isDown = false;
-    await expect.poll(kinds, { timeout: 5_000 }).toEqual(["online", "offline"]);
+    await expect.poll(kinds).toEqual(["online", "offline"]);
   });
 
   test("a record the log could not take is appended again", async () => {
@@ -102,14 +102,14 @@ describe("presence", () => {
     await connect("a");
     expect(kinds()).toEqual([]);
     state.outcome = Appended.Stored;
-    await expect.poll(kinds, { timeout: 5_000 }).toEqual(["online"]);
+    await expect.poll(kinds).toEqual(["online"]);
   });
 
   test("the records say which connection of which node it was, from where, and why it went; offline counts behind its online", async () => {
     const { attendance, connect, records, kinds } = await setUp();
     const arrival = await connect("a");
     attendance.leave(arrival, "keepAlive");
-    await expect.poll(kinds, { timeout: 5_000 }).toEqual(["online", "offline"]);
+    await expect.poll(kinds).toEqual(["online", "offline"]);
     const common = { clientId: "a", epoch: arrival.entry.epoch, protocol: "mqtt-5.0", nodeId: "here", address: "192.0.2.7" };
     expect(records.map(({ body }) => JSON.parse(body))).toEqual([
       { ...common, sequence: 0 },

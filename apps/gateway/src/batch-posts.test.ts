@@ -1,6 +1,6 @@
 // Batches and histories over real sockets.
 import { expect, test } from "vitest";
-import { poll, report, sys, useGateway } from "./fixture.test-support.ts";
+import { report, sys, useGateway } from "./fixture.test-support.ts";
 
 const fixture = useGateway();
 
@@ -21,7 +21,7 @@ test("a batch is acknowledged once its records are stored, and is answered", asy
     { properties: { Temperature: { value: 1, time: 10 } } },
     { properties: { Temperature: { value: 2, time: 20 } } },
   ]);
-  await expect.poll(() => client.messages.length, poll).toBe(1);
+  await expect.poll(() => client.messages.length).toBe(1);
   expect(JSON.parse(client.messages[0]?.payload ?? "")).toMatchObject({ code: 200, method: "thing.event.property.batch.post" });
 });
 
@@ -31,7 +31,7 @@ test("a history with a value outside the model is refused with the place, and no
   await client.subscribe(`${topic}_reply`);
   const params = [{ properties: [{ Temperature: { value: 1, time: 10 } }, { Temperature: { value: "hot", time: 20 } }] }];
   await client.acknowledged(client.publish(topic, report(params)));
-  await expect.poll(() => client.messages.length, poll).toBe(1);
+  await expect.poll(() => client.messages.length).toBe(1);
   expect(JSON.parse(client.messages[0]?.payload ?? "")).toMatchObject({
     code: 460,
     method: "thing.event.property.history.post",

@@ -1,7 +1,7 @@
 import { createHmac } from "node:crypto";
 import { ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { describe, expect, test } from "vitest";
-import { poll, useGateway } from "./fixture.test-support.ts";
+import { useGateway } from "./fixture.test-support.ts";
 import { deviceNamed, productKey } from "./harness.test-support.ts";
 import { type MqttClient, openTcp, openTls } from "./mqtt-client.test-support.ts";
 
@@ -34,11 +34,11 @@ describe("registration over MQTT (wire formats §2.3)", () => {
     test(`CONNACK 0, the answer without a subscription, and the end, byte for byte: level ${level}`, async () => {
       const known = await (await secure(level)).signOn(registration("dev-1", "register"));
       expect(known.connack?.reasonCode).toBe(0);
-      await expect.poll(() => known.isClosed, poll).toBe(true);
+      await expect.poll(() => known.isClosed).toBe(true);
       const payload = `{"productKey":"${productKey}","deviceName":"dev-1","deviceSecret":"5ec2e7"}`;
       expect(known.messages).toMatchObject([{ topic: "/ext/register", payload }]);
       const open = await (await secure(level)).signOn(registration("dev-2", "regnwl"));
-      await expect.poll(() => open.isClosed, poll).toBe(true);
+      await expect.poll(() => open.isClosed).toBe(true);
       const token = `{"clientId":"c0ffee","productKey":"${productKey}","deviceName":"dev-2","deviceToken":"t0ken"}`;
       expect(open.messages).toMatchObject([{ topic: "/ext/regnwl", payload: token }]);
       expect(fixture.stored("online")).toEqual([]);
@@ -57,7 +57,7 @@ describe("registration over MQTT (wire formats §2.3)", () => {
       expect(client.connack?.reasonCode).toBe(ReasonCode.NotAuthorized);
       expect(client.messages).toEqual([]);
     }
-    await expect.poll(() => fixture.harness.devices.failures, poll).toMatchObject([{ reason: "plain-transport", count: 2 }]);
+    await expect.poll(() => fixture.harness.devices.failures).toMatchObject([{ reason: "plain-transport", count: 2 }]);
   });
 });
 
@@ -89,7 +89,7 @@ describe("tokens", () => {
     fixture.harness.devices.identities.set(jwt, { device: deviceNamed("dev-1"), credentialId: "key:1", validUntilMs });
     const client = await (await secure()).signOn({ clientId: "x", password: Buffer.from(jwt) });
     expect(client.connack?.reasonCode).toBe(0);
-    await expect.poll(() => client.isClosed, poll).toBe(true);
+    await expect.poll(() => client.isClosed).toBe(true);
     expect(Date.now()).toBeGreaterThanOrEqual(validUntilMs);
     expect(client.disconnect?.reasonCode).toBe(ReasonCode.NotAuthorized);
   });
@@ -104,13 +104,13 @@ describe("who fails again and again", () => {
     expect(old.connack?.reasonCode).toBe(ReasonCode.ServerUnavailable);
     await fixture.signOn("dev-1");
     const { failures } = fixture.harness.devices;
-    await expect.poll(() => failures.some(({ reason, deviceName }) => reason === "held-off" && deviceName === "dev-1"), poll).toBe(true);
+    await expect.poll(() => failures.some(({ reason, deviceName }) => reason === "held-off" && deviceName === "dev-1")).toBe(true);
   });
 
   test("what offers nothing in a device's name is told to its operator", async () => {
     await (await secure()).signOn({ username: `dev-7&${productKey}` });
     await expect
-      .poll(() => fixture.harness.devices.failures, poll)
+      .poll(() => fixture.harness.devices.failures)
       .toMatchObject([{ deviceName: "dev-7", reason: "no-credential", protocol: "mqtt-5.0", address: "127.0.0.1" }]);
   });
 });

@@ -66,4 +66,3 @@ export const report = (params: object, sysAck?: number): object => ({
   params,
   ...(sysAck === undefined ? {} : { sys: { ack: sysAck } }),
 });
-export const poll = { timeout: 5_000, interval: 5 };

@@ -1,7 +1,7 @@
 import { serviceCaller } from "@mooring/contracts";
 import { ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { describe, expect, test } from "vitest";
-import { poll, post, report, sys, useGateway } from "./fixture.test-support.ts";
+import { post, report, sys, useGateway } from "./fixture.test-support.ts";
 import { productKey } from "./harness.test-support.ts";
 import { type MqttClient, openTcp, openTls } from "./mqtt-client.test-support.ts";
 
@@ -28,7 +28,7 @@ describe("property reports", () => {
     for (let i = 0; i < 60; i++) ids.push(client.publish(post("dev-1"), report({ Temperature: i }), i % 3 === 0 ? 0 : 1));
     await client.acknowledged(ids[59] as number);
     expect(client.pubacks.map((ack) => ack.packetId)).toEqual(ids.filter((id) => id !== 0));
-    await expect.poll(() => fixture.stored("properties").length, poll).toBe(60);
+    await expect.poll(() => fixture.stored("properties").length).toBe(60);
     expect(
       fixture.stored("properties").map((body) => (body as { properties: { Temperature: { value: number } } }).properties.Temperature.value),
     ).toEqual(Array.from({ length: 60 }, (_, i) => i));
@@ -92,7 +92,7 @@ describe("property reports", () => {
       .poll(async () => {
         await client.acknowledged(client.publish(post("dev-1"), report({ Anything: [1] })));
         return "invalid" in (fixture.stored("properties").at(-1) as object);
-      }, poll)
+      })
       .toBe(false);
   });
 
@@ -302,7 +302,7 @@ describe("one client id, one connection", () => {
     const second = await fixture.signOn("dev-1", { clientId: "b" });
     first.end();
     second.end();
-    await expect.poll(() => fixture.stored("offline"), poll).toHaveLength(1);
+    await expect.poll(() => fixture.stored("offline")).toHaveLength(1);
     expect(fixture.stored("online")).toHaveLength(1);
   });
 });
@@ -346,7 +346,7 @@ describe("rights taken away and connections that hang", () => {
       });
       return fixture.stored("offline");
     };
-    await expect.poll(overfill, { timeout: 15_000, interval: 5 }).toMatchObject([{ reason: "slowConsumer" }]);
+    await expect.poll(overfill).toMatchObject([{ reason: "slowConsumer" }]);
     expect(await bystander.acknowledged(bystander.publish(post("dev-2"), report({ Temperature: 1 })))).toBe(0);
     slow.socket.resume();
     await slow.closed();
@@ -356,7 +356,7 @@ describe("rights taken away and connections that hang", () => {
     const client = await fixture.signOn("dev-1", { level: ProtocolLevel.V311 });
     fixture.harness.events.isHeld = true;
     for (let i = 0; i < 500; i++) client.publish(post("dev-1"), report({ Temperature: i % 100 }));
-    await expect.poll(() => client.socket.writableLength, poll).toBe(0);
+    await expect.poll(() => client.socket.writableLength).toBe(0);
     fixture.harness.events.isHeld = false;
     await client.acknowledged(500);
     expect(client.pubacks.map((ack) => ack.packetId)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1));

@@ -2,10 +2,9 @@ import { randomUUID } from "node:crypto";
 import { clusterSettings, openRedisCluster } from "@mooring/cluster";
 import { createMetrics, loadServerTls, processSettings, runService, systemClock } from "@mooring/kit";
 import {
-  type ApiName,
   addressSettings,
   advertiseSettings,
-  connectGrpc,
+  createInternalClients,
   createNodeClients,
   internalChannelCredentials,
   loadInternalTls,
@@ -31,8 +30,7 @@ await runService("gateway", table, async (life, settings, log) => {
   const tls = loadInternalTls(settings.internalTlsDir, "gateway");
   const serverTls = loadServerTls(settings.serverTlsDir);
   const readTls = async () => loadServerTls(settings.serverTlsDir);
-  const connect = <K extends ApiName>(name: K, address: string) =>
-    life.add(`${name} client`, connectGrpc(name, address, internalChannelCredentials(tls, name)));
+  const connect = createInternalClients(life, tls);
   const { nodes, presence, close } = await openRedisCluster({ url: settings.redisUrl, log });
   life.add("redis", { stop: close });
   const metrics = createMetrics();

@@ -68,9 +68,7 @@ export class MqttClient implements ClientPacketHandler {
       ...packet,
     };
     this.socket.write(encodeConnect(connect));
-    await expect
-      .poll(() => this.connack !== undefined || this.isClosed || this.auths.length > 0, { timeout: 5_000, interval: 5 })
-      .toBe(true);
+    await expect.poll(() => this.connack !== undefined || this.isClosed || this.auths.length > 0).toBe(true);
     return this;
   }
 
@@ -100,13 +98,13 @@ export class MqttClient implements ClientPacketHandler {
     this.suback = undefined;
     const subscriptions = filters.map((filter) => ({ filter, qos: 1 as Qos, noLocal: false, retainAsPublished: false, retainHandling: 0 }));
     this.socket.write(encodeSubscribe({ packetId: this.#nextId++, subscriptions, properties: null }, this.level));
-    await expect.poll(() => this.suback, { timeout: 5_000, interval: 5 }).toBeDefined();
+    await expect.poll(() => this.suback).toBeDefined();
     return (this.suback as unknown as SubscriptionAckPacket).reasonCodes;
   }
 
   /** Waits for a PUBACK of this packet id; returns its reason code. */
   async acknowledged(packetId: number): Promise<number> {
-    await expect.poll(() => this.pubacks.some((ack) => ack.packetId === packetId), { timeout: 5_000, interval: 5 }).toBe(true);
+    await expect.poll(() => this.pubacks.some((ack) => ack.packetId === packetId)).toBe(true);
     return this.pubacks.find((ack) => ack.packetId === packetId)?.reasonCode ?? -1;
   }
 
@@ -115,16 +113,16 @@ export class MqttClient implements ClientPacketHandler {
     const before = this.auths.length;
     this.socket.write(encodeAuth({ reasonCode, properties }));
     const isAnswered = (): boolean => this.isClosed || this.auths.length > before || this.connack !== undefined;
-    await expect.poll(isAnswered, { timeout: 5_000, interval: 5 }).toBe(true);
+    await expect.poll(isAnswered).toBe(true);
   }
 
-  async closed(timeout = 5_000): Promise<number | undefined> {
-    await expect.poll(() => this.isClosed, { timeout, interval: 5 }).toBe(true);
+  async closed(): Promise<number | undefined> {
+    await expect.poll(() => this.isClosed).toBe(true);
     return this.disconnect?.reasonCode;
   }
 
   async message(matches: (message: Received) => boolean): Promise<Received> {
-    await expect.poll(() => this.messages.some(matches), { timeout: 5_000, interval: 5 }).toBe(true);
+    await expect.poll(() => this.messages.some(matches)).toBe(true);
     return this.messages.find(matches) as Received;
   }
 

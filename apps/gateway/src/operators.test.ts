@@ -2,7 +2,7 @@ import { createHash, createHmac, pbkdf2Sync } from "node:crypto";
 import { asTenantId, type Role } from "@mooring/contracts";
 import { type Properties, ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { describe, expect, test } from "vitest";
-import { poll, post, report, sys, useGateway } from "./fixture.test-support.ts";
+import { post, report, sys, useGateway } from "./fixture.test-support.ts";
 import { deviceNamed, productKey } from "./harness.test-support.ts";
 import { type MqttClient, openTls } from "./mqtt-client.test-support.ts";
 
@@ -175,9 +175,9 @@ describe("SCRAM-SHA-256 (MQTT 5 s4.12)", () => {
     expect(await client.subscribe("a")).toEqual([1]);
 
     await client.auth(ReasonCode.ReAuthenticate, { authenticationMethod: method, authenticationData: firstOf("k1") });
-    await expect.poll(() => client.auths.length, poll).toBe(2);
+    await expect.poll(() => client.auths.length).toBe(2);
     await prove(client, "k1", "secret");
-    await expect.poll(() => client.auths.at(-1)?.reasonCode, poll).toBe(ReasonCode.Success);
+    await expect.poll(() => client.auths.at(-1)?.reasonCode).toBe(ReasonCode.Success);
     expect(client.auths.map(({ reasonCode, properties }) => [reasonCode, properties?.authenticationMethod])).toEqual([
       [ReasonCode.ContinueAuthentication, method],
       [ReasonCode.ContinueAuthentication, method],
@@ -220,7 +220,7 @@ describe("SCRAM-SHA-256 (MQTT 5 s4.12)", () => {
       const client = await begin("k1");
       await prove(client, "k1", "secret");
       await client.auth(ReasonCode.ReAuthenticate, { authenticationMethod: method, authenticationData: firstOf(name) });
-      await expect.poll(() => client.auths.length, poll).toBe(2);
+      await expect.poll(() => client.auths.length).toBe(2);
       await prove(client, name, password);
       expect(await client.closed()).toBe(ReasonCode.NotAuthorized);
     }

@@ -1,7 +1,7 @@
 // What a product's options change for its devices, and what becomes of what is refused: over real sockets.
 import type { ProductOptions } from "@mooring/contracts";
 import { describe, expect, test, vi } from "vitest";
-import { poll, post, report, sys, useGateway } from "./fixture.test-support.ts";
+import { post, report, sys, useGateway } from "./fixture.test-support.ts";
 import { productKey } from "./harness.test-support.ts";
 import { ask } from "./http-client.test-support.ts";
 import { deriveMessageId } from "./message-id.ts";
@@ -43,7 +43,7 @@ describe("a message said twice", () => {
       .poll(async () => {
         await client.acknowledged(client.publish(post("dev-1"), report({ Temperature: 2 })));
         return messageIds().length;
-      }, poll)
+      })
       .toBeGreaterThan(3);
   });
 
@@ -90,9 +90,9 @@ describe("acknowledgement: processed", () => {
     const asked = ask(harness.gateway.addresses.https, credential, { path: post("dev-1"), body }).then((answer) => {
       status = answer.status;
     });
-    await expect.poll(() => messageIds().length, poll).toBe(4);
+    await expect.poll(() => messageIds().length).toBe(4);
     // Asked at least twice: what is stored has not been acknowledged for a while.
-    await expect.poll(() => harness.shadow.waits.length, poll).toBeGreaterThan(1);
+    await expect.poll(() => harness.shadow.waits.length).toBeGreaterThan(1);
     expect([client.pubacks, client.messages, status]).toEqual([[], [], 0]);
     harness.shadow.applied = 100;
     await client.acknowledged(ids[2] as number);
@@ -151,7 +151,7 @@ describe("what is not accepted is reported with its reason", () => {
     await ask1(post("dev-1"), "x".repeat(300_000));
     await ask1(post("dev-2"), "{}");
     await ask1(`${sys("dev-1")}/nothing`, "{}");
-    await expect.poll(() => harness.events.refusals.length, { timeout: 5_000 }).toBe(9);
+    await expect.poll(() => harness.events.refusals.length).toBe(9);
     expect(harness.events.refusals.map(({ protocol, topic, code }) => [protocol, topic, code])).toEqual([
       ["mqtt-5.0", post("dev-1"), "invalidArgument"],
       ["mqtt-5.0", post("dev-2"), "permissionDenied"],
@@ -170,6 +170,6 @@ describe("what is not accepted is reported with its reason", () => {
     const client = await fixture.signOn();
     client.publish(post("dev-1"), "x".repeat(300_000));
     expect(await client.closed()).toBe(0x95);
-    await expect.poll(() => fixture.harness.events.refusals, { timeout: 5_000 }).toMatchObject([{ code: "payloadTooLarge", topic: "" }]);
+    await expect.poll(() => fixture.harness.events.refusals).toMatchObject([{ code: "payloadTooLarge", topic: "" }]);
   });
 });

@@ -4,7 +4,7 @@ import { type ConnectionOptions, connect, type TLSSocket } from "node:tls";
 import { ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { findClient, run } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
-import { poll, post, report, useGateway } from "./fixture.test-support.ts";
+import { post, report, useGateway } from "./fixture.test-support.ts";
 import { deviceNamed, productKey } from "./harness.test-support.ts";
 import { MqttClient } from "./mqtt-client.test-support.ts";
 
@@ -71,7 +71,7 @@ describe("devices with a pre-shared key", () => {
     expect(plain.connack?.reasonCode).toBe(0);
     expect(await plain.acknowledged(plain.publish(post("dev-2"), body))).toBe(ReasonCode.NotAuthorized);
     expect(await plain.acknowledged(plain.publish(post("dev-1"), body))).toBe(0);
-    await expect.poll(() => fixture.harness.devices.failures, poll).toMatchObject([{ reason: "identity-mismatch", deviceName: "dev-1" }]);
+    await expect.poll(() => fixture.harness.devices.failures).toMatchObject([{ reason: "identity-mismatch", deviceName: "dev-1" }]);
   });
 
   test("a wrong key and an unknown identity end alike, and neither is a device", async () => {
@@ -81,7 +81,7 @@ describe("devices with a pre-shared key", () => {
     expect(wrong).not.toBe("");
     expect(unknown).toBe(wrong);
     await expect
-      .poll(() => fixture.harness.devices.failures, poll)
+      .poll(() => fixture.harness.devices.failures)
       .toMatchObject([{ deviceName: "dev-1", reason: "wrong-key", protocol: "mqtt-psk", address: "127.0.0.1" }]);
   });
 
@@ -109,7 +109,7 @@ describe("devices with a pre-shared key", () => {
     expect(await endOf(open(`dev-1&${productKey}`, secret))).not.toBe("");
     fixture.harness.devices.isDown = false;
     const late = client(`dev-1&${productKey}`);
-    await expect.poll(() => (late.socket as TLSSocket).getCipher()?.name, poll).toMatch(/PSK/);
+    await expect.poll(() => (late.socket as TLSSocket).getCipher()?.name).toMatch(/PSK/);
     fixture.harness.devices.secrets.clear();
     expect((await late.signOn()).connack?.reasonCode).toBe(ReasonCode.NotAuthorized);
   });
@@ -120,7 +120,7 @@ describe("devices with a pre-shared key", () => {
     fixture.harness.devices.secrets.clear();
     fixture.harness.devices.revoke(deviceNamed("dev-1"));
     const fromMs = performance.now();
-    await expect.poll(() => connected.isClosed, poll).toBe(true);
+    await expect.poll(() => connected.isClosed).toBe(true);
     expect(performance.now() - fromMs).toBeLessThan(2_000);
   });
 
@@ -147,7 +147,7 @@ describe("devices with a pre-shared key", () => {
         isClosed = true;
       });
       socket.write(bytes);
-      await expect.poll(() => isClosed, poll).toBe(true);
+      await expect.poll(() => isClosed).toBe(true);
     }
   });
 });

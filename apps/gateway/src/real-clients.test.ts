@@ -77,7 +77,7 @@ describe("clients nobody here wrote", () => {
       `${sys("dev-1")}/rrpc/request/+`,
     ]);
     const { device } = await fixture.harness.credential("dev-1");
-    await expect.poll(() => fixture.deliver(device.deviceId, "42"), { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => fixture.deliver(device.deviceId, "42")).toBe(1);
     expect((await listening).stdout).toBe(`${sys("dev-1")}/rrpc/request/42 {}\n`);
   });
 
@@ -95,7 +95,7 @@ describe("clients nobody here wrote", () => {
       );
       const listening = run(subscriber, ["-V", "mqttv311", ...connection, "-C", "4", "-F", "%t %p", ...filters]);
       // It is ready once it has subscribed to a delta.
-      await expect.poll(() => fixture.harness.shadow.ready.length, { timeout: 10_000 }).toBe(1);
+      await expect.poll(() => fixture.harness.shadow.ready.length).toBe(1);
       const payload = JSON.stringify({ state: { desired: { on: [true] } }, clientToken: "t" });
       const said = await run(publisher, ["-V", "mqttv5", ...connection, "-t", `${aws}/update`, "-m", payload]);
       expect([said.code, said.stderr]).toEqual([0, ""]);

@@ -1,7 +1,7 @@
 import { connect } from "node:tls";
 import { ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { describe, expect, test } from "vitest";
-import { poll, useGateway } from "./fixture.test-support.ts";
+import { useGateway } from "./fixture.test-support.ts";
 import { productKey, secretConnect } from "./harness.test-support.ts";
 import { type MqttClient, openTcp, openTls } from "./mqtt-client.test-support.ts";
 
@@ -19,7 +19,7 @@ describe("signing on", () => {
       serverKeepAliveS: 1_200,
       assignedClientId: expect.any(String),
     });
-    await expect.poll(() => fixture.stored("online"), poll).toMatchObject([{ protocol: "mqtt-5.0" }]);
+    await expect.poll(() => fixture.stored("online")).toMatchObject([{ protocol: "mqtt-5.0" }]);
   });
 
   test("no certificate and no secret: 0x87, and 5 in 3.1.1", async () => {
@@ -114,10 +114,10 @@ describe("signing on", () => {
       first.on("session", (given) => {
         session = given;
       });
-      await expect.poll(() => first.getProtocol() === maxVersion && first.authorized, poll).toBe(true);
+      await expect.poll(() => first.getProtocol() === maxVersion && first.authorized).toBe(true);
       session ??= first.getSession();
       const second = open_(session);
-      await expect.poll(() => second.authorized, poll).toBe(true);
+      await expect.poll(() => second.authorized).toBe(true);
       expect(second.isSessionReused()).toBe(false);
       first.destroy();
       second.destroy();

@@ -71,14 +71,13 @@ function setUp(options: UplinkStreamOptions = {}) {
   return { events, counters, offsets, reasons, congestion, stream, outcomes, append };
 }
 
-const poll = { timeout: 5_000, interval: 2 };
 const names = (count: number): string[] => Array.from({ length: count }, (_, i) => `m${i}`);
 
 describe("the uplink stream", () => {
   test("what is said in one tick leaves in frames of at most 500, and is told in order once committed", async () => {
     const { events, outcomes, append, counters } = setUp();
     for (const name of names(1_200)) append(name);
-    await expect.poll(() => outcomes.length, poll).toBe(1_200);
+    await expect.poll(() => outcomes.length).toBe(1_200);
     expect(outcomes).toEqual(names(1_200).map((name) => `${name}:${Appended.Stored}`));
     expect(events.stored).toEqual(names(1_200));
     expect(events.frames).toBe(3);
@@ -92,7 +91,7 @@ describe("the uplink stream", () => {
       append(`m${i}`);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    await expect.poll(() => outcomes.length, poll).toBe(20);
+    await expect.poll(() => outcomes.length).toBe(20);
     expect(events.streams).toBe(2);
     expect(events.stored).toEqual(names(20));
     expect(outcomes).toEqual(names(20).map((name) => `${name}:${Appended.Stored}`));
@@ -102,19 +101,19 @@ describe("the uplink stream", () => {
     const { events, outcomes, append } = setUp({ giveUpMs: 300 });
     events.isHeld = true;
     append("lost");
-    await expect.poll(() => outcomes, poll).toEqual([`lost:${Appended.Failed}`]);
+    await expect.poll(() => outcomes).toEqual([`lost:${Appended.Failed}`]);
     events.isHeld = false;
     append("next");
-    await expect.poll(() => outcomes, poll).toEqual([`lost:${Appended.Failed}`, `next:${Appended.Stored}`]);
+    await expect.poll(() => outcomes).toEqual([`lost:${Appended.Failed}`, `next:${Appended.Stored}`]);
   });
 
   test("a stream that hangs for good is left: what waits fails, and a new stream takes what comes, without a restart", async () => {
     const { events, outcomes, append } = setUp({ giveUpMs: 300 });
     events.hangs = 1;
     append("lost");
-    await expect.poll(() => outcomes, poll).toEqual([`lost:${Appended.Failed}`]);
+    await expect.poll(() => outcomes).toEqual([`lost:${Appended.Failed}`]);
     append("next");
-    await expect.poll(() => outcomes, poll).toEqual([`lost:${Appended.Failed}`, `next:${Appended.Stored}`]);
+    await expect.poll(() => outcomes).toEqual([`lost:${Appended.Failed}`, `next:${Appended.Stored}`]);
     expect(events.streams).toBe(2);
   });
 
@@ -130,12 +129,12 @@ describe("the uplink stream", () => {
     const { events, offsets, append } = setUp();
     append("a");
     append("b");
-    await expect.poll(() => offsets, poll).toEqual([2, 2]);
+    await expect.poll(() => offsets).toEqual([2, 2]);
     append("c");
-    await expect.poll(() => offsets, poll).toEqual([2, 2, 3]);
+    await expect.poll(() => offsets).toEqual([2, 2, 3]);
     events.saysOffsets = false;
     append("d");
-    await expect.poll(() => offsets, poll).toEqual([2, 2, 3, -1]);
+    await expect.poll(() => offsets).toEqual([2, 2, 3, -1]);
   });
 
   test("a frame the log refuses fails alone", async () => {
@@ -144,7 +143,7 @@ describe("the uplink stream", () => {
     append("bad");
     await new Promise((resolve) => setImmediate(resolve));
     append("good");
-    await expect.poll(() => outcomes, poll).toEqual([`bad:${Appended.Refused}`, `good:${Appended.Stored}`]);
+    await expect.poll(() => outcomes).toEqual([`bad:${Appended.Refused}`, `good:${Appended.Stored}`]);
   });
 
   test("a record the log refuses fails alone, with its reason; the others of its frame are told as stored, in order, and nothing is left waiting", async () => {
@@ -152,7 +151,7 @@ describe("the uplink stream", () => {
     events.refuses = (body) => body.startsWith("bad");
     const bodies = ["a", "bad 1", "b", "bad 2", "c"];
     for (const body of bodies) append(body);
-    await expect.poll(() => outcomes.length, poll).toBe(5);
+    await expect.poll(() => outcomes.length).toBe(5);
     expect(outcomes).toEqual(bodies.map((body) => `${body}:${body.startsWith("bad") ? Appended.Refused : Appended.Stored}`));
     expect(offsets).toEqual([3, -1, 3, -1, 3]);
     expect(reasons).toEqual(["no bad 1", "no bad 2"]);
@@ -164,7 +163,7 @@ describe("the uplink stream", () => {
     events.refuses = () => true;
     events.saysWhich = false;
     for (const body of ["a", "b"]) append(body);
-    await expect.poll(() => outcomes, poll).toEqual([`a:${Appended.Refused}`, `b:${Appended.Refused}`]);
+    await expect.poll(() => outcomes).toEqual([`a:${Appended.Refused}`, `b:${Appended.Refused}`]);
     expect(reasons).toEqual(["refused", "refused"]);
   });
 
@@ -179,7 +178,7 @@ describe("the uplink stream", () => {
       ...Array<boolean[]>(2).fill([false, true, true]),
     ]);
     events.isHeld = false;
-    await expect.poll(() => outcomes.length, poll).toBe(8);
+    await expect.poll(() => outcomes.length).toBe(8);
     expect([congestion, stream.congested, stream.isShedding]).toEqual([[true, false], false, false]);
     const bytes = setUp({ bytesMax: 1_000 });
     bytes.events.isHeld = true;

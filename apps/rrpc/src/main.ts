@@ -5,10 +5,9 @@ import { databaseSettings, openDatabase } from "@mooring/db";
 import { createMetrics, processSettings, runService, steadyClock, systemClock } from "@mooring/kit";
 import { openJobs } from "@mooring/queue";
 import {
-  type ApiName,
   addressSettings,
   advertiseSettings,
-  connectGrpc,
+  createInternalClients,
   createNodeClients,
   internalChannelCredentials,
   loadInternalTls,
@@ -24,8 +23,7 @@ const table = { ...processSettings, ...stores, ...rpcSettings, ...advertiseSetti
 
 await runService("rrpc", table, async (life, settings, log) => {
   const tls = loadInternalTls(settings.internalTlsDir, "rrpc");
-  const connect = <K extends ApiName>(name: K, address: string) =>
-    life.add(`${name} client`, connectGrpc(name, address, internalChannelCredentials(tls, name)));
+  const connect = createInternalClients(life, tls);
   const database = openDatabase({
     connectionString: settings.databaseUrl,
     poolSize: settings.databasePool,

@@ -11,20 +11,25 @@ class World {
   readonly owners = new Set<string>();
   readonly changes: DeviceChange[] = [];
   isDown = false;
+  /** Asked while it was down. */
+  refused = 0;
+  /** From where the feed was asked for last: what came before has been seen to. */
+  after: number | undefined;
   /** Where the feed begins: what came before was forgotten. */
   kept = 0;
   end = 0;
 
   readonly feed = {
     listChanges: async (_caller: unknown, { after, waitMs = 0 }: { readonly after?: number; readonly waitMs?: number }) => {
+      this.after = after;
       const late = Date.now() + waitMs;
       while (after !== undefined && after >= this.end && Date.now() < late) await pause(2);
-      if (this.isDown) throw new PlatformError("unavailable", "down");
+      this.assertUp();
       if (after === undefined || after < this.kept) return { changes: [], next: this.end };
       return { changes: this.changes.filter(({ offset }) => offset > after), next: this.end };
     },
     findTags: async (_caller: unknown, { deviceIds }: { readonly deviceIds: readonly string[] }) => {
-      if (this.isDown) throw new PlatformError("unavailable", "down");
+      this.assertUp();
       return { devices: deviceIds.filter((id) => this.devices.has(id)).map((deviceId) => ({ deviceId, tags: {} })) };
     },
   };
@@ -36,6 +41,12 @@ class World {
         .slice(0, limit),
     sessionsOfDevices: async (deviceIds: readonly string[]) => deviceIds.filter((id) => this.owners.delete(id)).length,
   };
+
+  assertUp(): void {
+    if (!this.isDown) return;
+    this.refused += 1;
+    throw new PlatformError("unavailable", "down");
+  }
 
   change(deviceId: string): void {
     this.changes.push({ offset: ++this.end, productKey: "pk11", deviceId });
@@ -88,8 +99,7 @@ test("they are found as well when the feed has forgotten what came between", asy
   const world = worldOf("a", "b");
   start(world);
   world.change("a");
-  await until("the feed to be followed", () => world.end === 1);
-  await pause(30);
+  await until("the feed to be followed", () => world.after === 1);
   world.devices.delete("b");
   world.end = 50;
   world.kept = 40;
@@ -103,7 +113,8 @@ test("a session that a gateway put back after its device was gone goes later", a
   world.delete("b");
   await gone(world, "b");
   world.owners.add("b");
-  await pause(60);
+  world.delete("a");
+  await gone(world, "a");
   expect(world.owners.has("b")).toBe(true);
   clock.advance(600_001);
   await gone(world, "b");
@@ -113,10 +124,10 @@ test("what could not be asked for is asked for again", async () => {
   const world = worldOf("a");
   start(world);
   world.change("a");
-  await pause(30);
+  await until("the feed to be followed", () => world.after === 1);
   world.isDown = true;
   world.delete("a");
-  await pause(50);
+  await until("it to be asked in vain", () => world.refused > 0);
   expect(world.owners.has("a")).toBe(true);
   world.isDown = false;
   await gone(world, "a");

@@ -1,7 +1,7 @@
 import type { SessionAck, SessionFrame, SessionOp } from "@mooring/contracts";
 import { sessionLimitsDefault } from "@mooring/contracts";
-import { errorOf } from "@mooring/testkit";
-import { expect, test, vi } from "vitest";
+import { errorOf, until } from "@mooring/testkit";
+import { expect, test } from "vitest";
 import { gateway, newTenant, queueOp } from "./conformance/support.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { type SessionReader, type SessionWriter, UnstorableOps } from "./ports.ts";
@@ -13,15 +13,7 @@ function createStepWriter() {
   const commits: { readonly ops: readonly SessionOp[]; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
   const writer: SessionWriter = { apply: (ops) => new Promise((resolve, reject) => void commits.push({ ops, resolve, reject })) };
   /** The commit with this number, from 0, once it is asked for: groups begin a little apart. */
-  const commit = (number: number) =>
-    vi.waitFor(
-      () => {
-        const found = commits[number];
-        if (found === undefined) throw new Error(`there is no commit ${number} yet`);
-        return found;
-      },
-      { interval: 1 },
-    );
+  const commit = (number: number) => until(`commit ${number}`, () => commits[number]);
   return { writer, commits, commit };
 }
 
@@ -222,11 +214,10 @@ test("a stream has at most 64 frames under way: beyond it, it is not read", asyn
   expect(group.waitingRows).toBe(63 * 2);
   first.resolve();
   stream.end();
-  const resolveAll = (): void => {
+  await until("the last acknowledgement", () => {
     for (const { resolve } of commits) resolve();
-    expect(stream.acks.at(-1)).toEqual({ sequence: 100 });
-  };
-  await vi.waitFor(resolveAll, { interval: 1 });
+    return stream.acks.at(-1)?.sequence === 100;
+  });
 });
 
 test("at 64 MB waiting, over all streams, the next frame ends its stream with `unavailable`, and nothing that waits is lost", async () => {
@@ -240,10 +231,10 @@ test("at 64 MB waiting, over all streams, the next frame ends its stream with `u
   one.send(...Array.from({ length: 62 }, (_, i) => large(i + 2)));
   await quiet();
   two.send(large(1), large(2), large(3), large(4), large(5), large(6));
-  await vi.waitFor(() => expect(group.waitingBytes).toBeGreaterThan(66_000_000), { interval: 1 });
+  await expect.poll(() => group.waitingBytes).toBeGreaterThan(66_000_000);
   first.resolve();
   // Groups of 8 MB.
   for (let number = 1; number <= 8; number++) (await commit(number)).resolve();
-  await vi.waitFor(() => expect(one.acks.at(-1)?.sequence).toBe(63), { interval: 1 });
+  await expect.poll(() => one.acks.at(-1)?.sequence).toBe(63);
   expect((await errorOf(two.ended)).code).toBe("unavailable");
 });

@@ -1,6 +1,6 @@
 import { databaseSettings, openDatabase } from "@mooring/db";
 import { createMetrics, processSettings, runService, systemClock } from "@mooring/kit";
-import { addressSettings, connectGrpc, internalChannelCredentials, loadInternalTls, rpcSettings, serveInternally } from "@mooring/rpc";
+import { addressSettings, createInternalClients, loadInternalTls, rpcSettings, serveInternally } from "@mooring/rpc";
 import { sessionSettings, startSessions } from "./index.ts";
 
 const { devicesAddress } = addressSettings;
@@ -23,7 +23,7 @@ await runService("sessions", table, async (life, settings, log) => {
   };
   const data = open("data", dataPool);
   const control = open("control", settings.databasePool);
-  const devices = life.add("devices client", connectGrpc("devices", settings.devicesAddress, internalChannelCredentials(tls, "devices")));
+  const devices = createInternalClients(life, tls)("devices", settings.devicesAddress);
   const metrics = createMetrics();
   const sessions = startSessions(life, { data, control, devices, settings, clock: systemClock, log, metrics });
   const checks = { database: () => control.query("SELECT 1") };

@@ -39,7 +39,7 @@ const readerOf = (records: readonly LogRecord[], most = 7) => ({
 async function follow(store: ShadowStore, events: Parameters<typeof startShadowFollower>[0]["events"], to: number) {
   const applied = new Applied(() => store.cursor());
   const follower = startShadowFollower({ events, store, applied, log: silentLog });
-  await until("the cursor to reach the end", async () => (await store.cursor()) === to, 20_000);
+  await until("the cursor to reach the end", async () => (await store.cursor()) === to);
   await follower.stop();
   return follower.stats;
 }

@@ -2,9 +2,8 @@ import { clusterSettings, createDeviceGateways, openRedisCluster } from "@moorin
 import { databaseSettings, openDatabase } from "@mooring/db";
 import { createMetrics, processSettings, runService, systemClock } from "@mooring/kit";
 import {
-  type ApiName,
   addressSettings,
-  connectGrpc,
+  createInternalClients,
   createNodeClients,
   internalChannelCredentials,
   loadInternalTls,
@@ -28,8 +27,7 @@ const table = {
 
 await runService("shadow", table, async (life, settings, log) => {
   const tls = loadInternalTls(settings.internalTlsDir, "shadow");
-  const connect = <K extends ApiName>(name: K, address: string) =>
-    life.add(`${name} client`, connectGrpc(name, address, internalChannelCredentials(tls, name)));
+  const connect = createInternalClients(life, tls);
   const database = openDatabase({
     connectionString: settings.databaseUrl,
     poolSize: settings.databasePool,

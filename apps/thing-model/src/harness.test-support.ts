@@ -1,7 +1,7 @@
 import type { ThingModelApi } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
 import { systemClock } from "@mooring/kit";
-import { openTestDatabase, overWire } from "@mooring/testkit";
+import { openTestDatabase } from "@mooring/testkit";
 import { createPostgresModelStore } from "./postgres/store.ts";
 import { createThingModelService } from "./service.ts";
 
@@ -18,19 +18,5 @@ export async function openHarness(): Promise<Harness> {
     api: createThingModelService({ models: createPostgresModelStore(database), clock: systemClock }),
     database,
     stop: database.stop,
-  };
-}
-
-/** The same service behind a wire. */
-export async function openHarnessOverGrpc(): Promise<Harness> {
-  const inner = await openHarness();
-  const wire = await overWire("thing-model", inner.api);
-  return {
-    ...inner,
-    api: wire.api,
-    async stop() {
-      await wire.stop();
-      await inner.stop();
-    },
   };
 }

@@ -1,12 +1,12 @@
-import { errorOf, makeCaller } from "@mooring/testkit";
+import { behindWire, errorOf, makeCaller } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { describeThingModelApi } from "./conformance.ts";
-import { openHarness, openHarnessOverGrpc } from "./harness.test-support.ts";
+import { openHarness } from "./harness.test-support.ts";
 import { makeDocument } from "./sample.test-support.ts";
 import { versionsMax } from "./service.ts";
 
 describeThingModelApi("the thing model service", openHarness);
-describeThingModelApi("the thing model service over gRPC", openHarnessOverGrpc);
+describeThingModelApi("the thing model service over gRPC", async () => behindWire("thing-model", await openHarness()));
 
 describe("the thing model service on its store", () => {
   test("a tenant's versions are bounded, and one that is there is still published again", async () => {

@@ -1,5 +1,5 @@
 import type { JsonValue } from "@mooring/contracts";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { broadcastBytesMax } from "./broadcast.ts";
 import type { Cluster } from "./cluster.ts";
 
@@ -22,7 +22,7 @@ export function broadcastConformance(open: () => Promise<readonly [Cluster, Clus
       await there.broadcast.subscribe("models", (message) => heard["there"]?.push(message));
       const messages: JsonValue[] = [{ n: 1 }, "two", null, [4]];
       for (const message of messages) await here.broadcast.publish("models", message);
-      await vi.waitFor(() => expect(heard).toEqual({ here: messages, there: messages }));
+      await expect.poll(() => heard).toEqual({ here: messages, there: messages });
     });
 
     test("channels are apart, and who has unsubscribed hears nothing more", async () => {
@@ -35,7 +35,7 @@ export function broadcastConformance(open: () => Promise<readonly [Cluster, Clus
       await here.broadcast.publish("a", 1);
       await here.broadcast.publish("c", 1);
       await here.broadcast.publish("b", 1);
-      await vi.waitFor(() => expect(heard).toContain("b"));
+      await expect.poll(() => heard).toContain("b");
       expect(heard).toEqual(["a", "b"]);
     });
 
@@ -44,7 +44,7 @@ export function broadcastConformance(open: () => Promise<readonly [Cluster, Clus
       for (let round = 0; round < 5; round += 1) {
         const stop = await there.broadcast.subscribe("again", (message) => heard.push(message));
         await here.broadcast.publish("again", round);
-        await vi.waitFor(() => expect(heard).toHaveLength(round + 1));
+        await expect.poll(() => heard).toHaveLength(round + 1);
         stop();
       }
     });
@@ -57,7 +57,7 @@ export function broadcastConformance(open: () => Promise<readonly [Cluster, Clus
       });
       await there.broadcast.subscribe("a", (message) => heard.push(message));
       await here.broadcast.publish("a", { n: 1 });
-      await vi.waitFor(() => expect(heard).toEqual([{ n: 1 }]));
+      await expect.poll(() => heard).toEqual([{ n: 1 }]);
     });
 
     test("a message above the limit and a name that is none are refused", async () => {

@@ -66,7 +66,7 @@ function prisma(...parameters: string[]): { readonly status: number | null; read
   return { status, output: stdout + stderr };
 }
 
-describe("migrate", { timeout: 120_000 }, () => {
+describe("migrate", () => {
   test("applies what is missing, in the order of the names, once", async () => {
     write("2_second", "ALTER TABLE t ADD COLUMN b int");
     write("1_first", "CREATE TABLE t (a int)");
@@ -124,7 +124,7 @@ describe("migrate", { timeout: 120_000 }, () => {
     const cut = expect(run()).rejects.toThrow("The migration 1_first failed");
     const kill =
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE '%pg_sleep(60)%' AND pid <> pg_backend_pid()";
-    await expect.poll(async () => (await client.query(kill)).rowCount, { timeout: 10_000 }).toBe(1);
+    await expect.poll(async () => (await client.query(kill)).rowCount).toBe(1);
     await cut;
     write("1_first", "CREATE TABLE t (a int)");
     expect(await run()).toEqual({ applied: ["1_first"] });

@@ -1,11 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { JsonValue } from "@mooring/contracts";
 import { silentLog } from "@mooring/kit";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { completedKept, type Job, type JobQueue, type Jobs, jobDataBytesMax } from "./jobs.ts";
 import { type JobsBackend, openJobs } from "./open-jobs.ts";
-
-const soon = { timeout: 10_000, interval: 20 };
 
 /** What jobs keep on every backend. */
 export function jobsConformance(backend: () => JobsBackend): void {
@@ -41,8 +39,8 @@ export function jobsConformance(backend: () => JobsBackend): void {
       await jobs.work(queueName, async ({ name, data, attempt }) => void done.push({ name, data, attempt }));
       const values: JsonValue[] = [{ deep: { list: [1, "two", null] } }, "text", null, 7, [true], "\u{1f600}", "\u0000", "\ud800", 1e300];
       for (const data of values) await queue.add("look", data);
-      await vi.waitFor(() => expect(done).toEqual(values.map((data) => ({ name: "look", data, attempt: 1 }))), soon);
-      await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ waiting: 0, active: 0, completed: values.length }), soon);
+      await expect.poll(() => done).toEqual(values.map((data) => ({ name: "look", data, attempt: 1 })));
+      await expect.poll(() => queue.counts()).toMatchObject({ waiting: 0, active: 0, completed: values.length });
     });
 
     test("jobs added before anyone works, and by another process, are done", async () => {
@@ -52,7 +50,7 @@ export function jobsConformance(backend: () => JobsBackend): void {
       await (await other.queue(queueName)).add("early", 2);
       const done: JsonValue[] = [];
       await jobs.work(queueName, async ({ data }) => void done.push(data));
-      await vi.waitFor(() => expect(done).toEqual([1, 2]), soon);
+      await expect.poll(() => done).toEqual([1, 2]);
     });
 
     test("a failing job is tried again after a growing wait, and is failed when its attempts are used up", async () => {
@@ -65,7 +63,7 @@ export function jobsConformance(backend: () => JobsBackend): void {
         throw new Error("not this time");
       });
       await queue.add("fails", null, { attempts: 3, backoff: { kind: "exponential", delayMs: 200 } });
-      await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ failed: 1, delayed: 0, active: 0 }), soon);
+      await expect.poll(() => queue.counts()).toMatchObject({ failed: 1, delayed: 0, active: 0 });
       expect(attempts).toEqual([1, 2, 3]);
       const [first = 0, second = 0, third = 0] = times;
       expect(second - first).toBeGreaterThanOrEqual(140);
@@ -78,7 +76,7 @@ export function jobsConformance(backend: () => JobsBackend): void {
         if (attempt < 3) throw new Error("not yet");
       });
       await queue.add("recovers", null, { backoff: { kind: "fixed", delayMs: 10 } });
-      await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ failed: 0, completed: 1 }), soon);
+      await expect.poll(() => queue.counts()).toMatchObject({ failed: 0, completed: 1 });
     });
 
     test("a delayed job runs when it is due and not before, and holds up no other", async () => {
@@ -89,7 +87,7 @@ export function jobsConformance(backend: () => JobsBackend): void {
       await queue.add("later", "later", { delayMs: 600 });
       expect((await queue.counts()).delayed).toBe(1);
       await queue.add("now", "now");
-      await vi.waitFor(() => expect(done.map(([data]) => data)).toEqual(["now", "later"]), soon);
+      await expect.poll(() => done.map(([data]) => data)).toEqual(["now", "later"]);
       expect(done[1]?.[1]).toBeGreaterThanOrEqual(590);
     });
 
@@ -100,10 +98,10 @@ export function jobsConformance(backend: () => JobsBackend): void {
       expect((await queue.counts()).waiting).toBe(2);
       const done: JsonValue[] = [];
       await jobs.work(queueName, async ({ data }) => void done.push(data));
-      await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ completed: 2, active: 0 }), soon);
+      await expect.poll(() => queue.counts()).toMatchObject({ completed: 2, active: 0 });
       expect(done).toEqual([0, "other"]);
       await queue.add("look", "again", { jobId: "device:42" });
-      await vi.waitFor(() => expect(done).toEqual([0, "other", "again"]), soon);
+      await expect.poll(() => done).toEqual([0, "other", "again"]);
     });
 
     test("a wake-up for a running job is not lost: it runs once more, with the last data, and never beside itself", async () => {
@@ -124,11 +122,11 @@ export function jobsConformance(backend: () => JobsBackend): void {
         { concurrency: 4 },
       );
       await queue.add("look", "first", { jobId: "same" });
-      await vi.waitFor(() => expect(done).toEqual(["first"]), soon);
+      await expect.poll(() => done).toEqual(["first"]);
       await queue.add("look", "second", { jobId: "same" });
       await queue.add("look", "third", { jobId: "same" });
       release.resolve();
-      await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ completed: 2, waiting: 0, active: 0 }), soon);
+      await expect.poll(() => queue.counts()).toMatchObject({ completed: 2, waiting: 0, active: 0 });
       expect(done).toEqual(["first", "third"]);
       expect(most).toBe(1);
     });
@@ -146,10 +144,11 @@ export function jobsConformance(backend: () => JobsBackend): void {
         { concurrency: 3 },
       );
       for (let at = 0; at < 5; at += 1) await queue.add("waits", at);
-      await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ active: 3, waiting: 2 }), soon);
-      expect(running).toBe(3);
+      await expect.poll(() => queue.counts()).toMatchObject({ active: 3, waiting: 2 });
+      // A job is counted as active a moment before it runs.
+      await expect.poll(() => running).toBe(3);
       release.resolve();
-      await vi.waitFor(async () => expect((await queue.counts()).completed).toBe(5), soon);
+      await expect.poll(async () => (await queue.counts()).completed).toBe(5);
     });
 
     test("a repetition said by every node is one, runs at once and then at its interval, also after a failure, until removed", async () => {
@@ -164,12 +163,12 @@ export function jobsConformance(backend: () => JobsBackend): void {
       const repetition = { everyMs: 300, data: { at: 1 } };
       await Promise.all([queue.every("sweep", repetition), (await other.queue(queueName)).every("sweep", repetition)]);
       await queue.every("sweep", repetition);
-      await vi.waitFor(() => expect(times.length).toBeGreaterThanOrEqual(5), soon);
+      await expect.poll(() => times.length).toBeGreaterThanOrEqual(5);
       const [, second = 0, , , fifth = 0] = times;
       expect(fifth - second).toBeGreaterThanOrEqual(750);
       await queue.removeEvery("sweep");
       await queue.removeEvery("sweep");
-      await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ active: 0, delayed: 0, waiting: 0 }), soon);
+      await expect.poll(() => queue.counts()).toMatchObject({ active: 0, delayed: 0, waiting: 0 });
     });
 
     test("close waits for the running job, starts no other, and leaves that to the next process", async () => {
@@ -199,7 +198,7 @@ export function jobsConformance(backend: () => JobsBackend): void {
       expect(await queue.counts()).toMatchObject({ waiting: 1, active: 0, completed: 1 });
       const done: JsonValue[] = [];
       await jobs.work(queueName, async ({ data }) => void done.push(data));
-      await vi.waitFor(() => expect(done).toEqual([2]), soon);
+      await expect.poll(() => done).toEqual([2]);
     });
 
     test("a job that does not end is aborted after its grace, and close comes to an end", async () => {
@@ -217,7 +216,7 @@ export function jobsConformance(backend: () => JobsBackend): void {
       await started.promise;
       await closing.close();
       expect(aborted).toBe(true);
-      await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ active: 0, delayed: 1 }), soon);
+      await expect.poll(() => queue.counts()).toMatchObject({ active: 0, delayed: 1 });
     });
 
     test("finished jobs are kept up to their limit, and at most as many more as end at the same moment", async () => {
@@ -225,7 +224,7 @@ export function jobsConformance(backend: () => JobsBackend): void {
       const done: JsonValue[] = [];
       await jobs.work(queueName, async ({ data }) => void done.push(data), { concurrency: 10 });
       await Promise.all(Array.from({ length: 130 }, (_, at) => queue.add("many", at)));
-      await vi.waitFor(async () => expect(await queue.counts()).toMatchObject({ active: 0, waiting: 0 }), soon);
+      await expect.poll(() => queue.counts()).toMatchObject({ active: 0, waiting: 0 });
       expect(done).toHaveLength(130);
       const { completed } = await queue.counts();
       expect(completed).toBeGreaterThanOrEqual(completedKept);

@@ -11,6 +11,7 @@ export {
   rpcSettings,
 } from "./credentials.ts";
 export { fromWireError } from "./errors.ts";
+export { createInternalClients } from "./internal-clients.ts";
 export { createNodeClients, type NodeClients } from "./node-clients.ts";
 export { type InternalService, serveInternally } from "./serve-internally.ts";
 export { type GrpcServerOptions, startGrpcServer } from "./server.ts";

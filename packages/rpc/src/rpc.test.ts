@@ -245,9 +245,7 @@ describe("the public listener", () => {
   });
 });
 
-test("a stream that fails says so also while messages before it are still on their way and its requests are waited for", {
-  timeout: 10_000,
-}, async () => {
+test("a stream that fails says so also while messages before it are still on their way and its requests are waited for", async () => {
   const failing = {
     async *subscribe(_who, requests) {
       const reading = requests[Symbol.asyncIterator]();

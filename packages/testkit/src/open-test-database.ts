@@ -7,10 +7,13 @@ export interface OpenTestDatabase extends Database {
   stop(): Promise<void>;
 }
 
+/** No test waits so long for a statement on purpose. */
+const statementTimeoutMs = 120_000;
+
 /** A migrated database of the test's own, with connections to it. Inside Vitest only. */
 export async function openTestDatabase(name: string): Promise<OpenTestDatabase> {
   const { connectionString, drop } = await createTestDatabase();
-  const database = openDatabase({ connectionString, poolSize: 10, applicationName: `${name}-test`, log: silentLog });
+  const database = openDatabase({ connectionString, poolSize: 10, applicationName: `${name}-test`, log: silentLog, statementTimeoutMs });
   return {
     ...database,
     async stop() {

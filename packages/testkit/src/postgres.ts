@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { endOrphanedPostgres, migrate, startEmbeddedPostgres } from "@mooring/db";
 import { pause, silentLog } from "@mooring/kit";
 import pg from "pg";
+import { fastFolder } from "./fast-folder.ts";
 
 const migrationsDirectory = fileURLToPath(new URL("../../../prisma/migrations", import.meta.url));
 const dataDirPrefix = "mooring-test-postgres-";
@@ -27,7 +28,7 @@ export interface TestDatabase {
 }
 
 /**
- * The server at `MOORING_TEST_POSTGRES_URL`, or an embedded one in a temporary folder, which does not wait for the disk: tests of
+ * The server at `MOORING_TEST_POSTGRES_URL`, or an embedded one that does not wait for the disk, in memory if there is room: tests of
  * durability start an embedded Postgres of their own.
  */
 export async function startTestPostgres(): Promise<TestPostgres> {
@@ -73,7 +74,7 @@ interface Server {
 async function openServer(givenUrl: string | undefined): Promise<Server> {
   if (givenUrl !== undefined && givenUrl !== "") return { connectionString: givenUrl, stop: async () => undefined };
   await removeAbandoned();
-  const dataDir = mkdtempSync(join(tmpdir(), `${dataDirPrefix}${process.pid}-`));
+  const dataDir = mkdtempSync(join(fastFolder(), `${dataDirPrefix}${process.pid}-`));
   const settings = { fsync: "off", full_page_writes: "off", synchronous_commit: "off" };
   const server = await startEmbeddedPostgres({ dataDir: join(dataDir, "postgres"), port: 0, log: silentLog, settings });
   return {
@@ -87,12 +88,16 @@ async function openServer(givenUrl: string | undefined): Promise<Server> {
 
 /** What test runs that were killed have left: their servers and their folders. The folder's name tells which process made it. */
 async function removeAbandoned(): Promise<void> {
-  for (const name of readdirSync(tmpdir())) {
-    if (!name.startsWith(dataDirPrefix) || isRunning(Number(name.slice(dataDirPrefix.length).split("-")[0]))) continue;
-    const dataDir = join(tmpdir(), name);
+  for (const dataDir of [...new Set([tmpdir(), fastFolder()])].flatMap(listDataDirs)) {
+    if (isRunning(Number(basename(dataDir).slice(dataDirPrefix.length).split("-")[0]))) continue;
     await endOrphanedPostgres(join(dataDir, "postgres"), silentLog);
     rmSync(dataDir, { recursive: true, force: true });
   }
+}
+
+function listDataDirs(folder: string): readonly string[] {
+  const names = readdirSync(folder).filter((name) => name.startsWith(dataDirPrefix));
+  return names.map((name) => join(folder, name));
 }
 
 function isRunning(pid: number): boolean {

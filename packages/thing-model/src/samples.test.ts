@@ -50,7 +50,7 @@ describeSamples("playground", (names, read) => {
         expect([text, model?.validateProperties({ [property]: text }).length === 0]).toEqual([text, native.test(text)]);
       const before = process.cpuUsage();
       expect(model?.validateProperties({ [property]: `P${"1".repeat(100_000)}` })).toHaveLength(1);
-      expect(process.cpuUsage(before).user / 1_000).toBeLessThan(500);
+      expect(process.cpuUsage(before).user / 1_000).toBeLessThan(2_000);
     }
   });
 });

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fastFolder } from "@mooring/testkit";
 import type { TestProject } from "vitest/node";
 import { type Mode, type Platform, type PlatformAddress, startPlatform } from "./platform.ts";
 
@@ -32,7 +32,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     void answer(platform, response);
   }).listen(0, "127.0.0.1");
   await once(door, "listening");
-  const runFolder = mkdtempSync(join(tmpdir(), `mooring-e2e-${mode}-`));
+  const runFolder = mkdtempSync(join(fastFolder(), `mooring-e2e-${mode}-`));
   // Postgres runs as another user when we are root, and has to get through.
   chmodSync(runFolder, 0o711);
   project.provide("runFolder", runFolder);

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fastFolder } from "@mooring/testkit";
 
 /** Where one platform of the tests keeps its data and its logs. */
 export interface WorkDir {
@@ -14,7 +14,7 @@ export interface WorkDir {
 
 /** A temporary folder, or the one that is named, which stays. With `MOORING_TEST_LOG_DIR` set the logs are kept there. */
 export function openWorkDir(name: string, options: { readonly dataDir?: string }): WorkDir {
-  const path = options.dataDir ?? mkdtempSync(join(tmpdir(), `mooring-${name}-`));
+  const path = options.dataDir ?? mkdtempSync(join(fastFolder(), `mooring-${name}-`));
   mkdirSync(path, { recursive: true });
   // Postgres runs as another user when we are root, and has to get through.
   chmodSync(path, 0o711);

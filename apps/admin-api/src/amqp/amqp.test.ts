@@ -1,10 +1,9 @@
 import { once } from "node:events";
 import { PlatformError } from "@mooring/contracts";
 import type { EventContext } from "rhea";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { createHarness, type Harness } from "./harness.test-support.ts";
 
-const soon = { timeout: 10_000, interval: 10 };
 let harness: Harness;
 afterEach(() => harness.stop());
 
@@ -27,7 +26,7 @@ test("a record arrives with a binary body, the properties of Alibaba's form, a m
       qos: 1,
     },
   });
-  await vi.waitFor(() => expect(harness.subscription.acknowledged).toEqual([1]), soon);
+  await expect.poll(() => harness.subscription.acknowledged).toEqual([1]);
   expect(await harness.metrics()).toMatch(/mooring_amqp_sent_total 1\n/);
 });
 
@@ -50,7 +49,7 @@ test("accepted is acknowledged; rejected, released, modified and settled without
     if (text === "message 4") return delivery?.modified({ delivery_failed: true });
     return delivery?.update(true);
   });
-  await vi.waitFor(() => expect([...harness.subscription.acknowledged].sort()).toEqual([1, 2, 3, 4, 5]), soon);
+  await expect.poll(() => [...harness.subscription.acknowledged].sort()).toEqual([1, 2, 3, 4, 5]);
   expect([...harness.subscription.rejected].sort()).toEqual([2, 3, 4, 5]);
   expect([...times]).toEqual([1, 2, 3, 4, 5].map((n) => [`message ${n}`, n === 1 ? 1 : 2]));
 });
@@ -61,7 +60,7 @@ test("what is sent pre-settled is done when it is sent", async () => {
   const receiver = harness.connect().open_receiver({ source: "default", snd_settle_mode: 1, autoaccept: false });
   const [{ delivery }] = (await once(receiver, "message")) as [EventContext];
   expect(delivery?.remote_settled).toBe(true);
-  await vi.waitFor(() => expect(harness.subscription.acknowledged).toEqual([1]), soon);
+  await expect.poll(() => harness.subscription.acknowledged).toEqual([1]);
 });
 
 test("a client that settles second (rcv-settle-mode second) is told that its acceptance counts", async () => {
@@ -81,11 +80,11 @@ test("a client gets as many messages as it gives credit for, and the records beh
   receiver.on("message", (context: EventContext) => got.push(seen(context)));
   await once(receiver, "receiver_open");
   receiver.add_credit(3);
-  await vi.waitFor(() => expect(harness.subscription.acknowledged).toEqual([1, 2, 3]), soon);
+  await expect.poll(() => harness.subscription.acknowledged).toEqual([1, 2, 3]);
   const other = harness.connect().open_receiver({ source: "default", credit_window: 0 });
   other.on("message", (context: EventContext) => got.push(seen(context)));
   other.add_credit(17);
-  await vi.waitFor(() => expect(got).toEqual(Array.from({ length: 20 }, (_, i) => `message ${i + 1}`)), soon);
+  await expect.poll(() => got).toEqual(Array.from({ length: 20 }, (_, i) => `message ${i + 1}`));
 });
 
 test("a link that holds on to a message does not stop another one of its session, however many pass", async () => {
@@ -99,7 +98,7 @@ test("a link that holds on to a message does not stop another one of its session
   const total = 5_000;
   for (let i = 0; i < total; i++) harness.subscription.say();
   connection.open_receiver({ source: "default", credit_window: 500 });
-  await vi.waitFor(() => expect(harness.subscription.acknowledged.length).toBe(total), soon);
+  await expect.poll(() => harness.subscription.acknowledged.length).toBe(total);
   expect(harness.subscription.underWay).toBe(1);
 });
 
@@ -110,7 +109,7 @@ test("a message larger than the client's frames arrives whole", async () => {
   const receiver = harness.connect({ max_frame_size: 512 }).open_receiver({ source: "default" });
   const [context] = (await once(receiver, "message")) as [EventContext];
   expect(seen(context) === bytes.toString()).toBe(true);
-  await vi.waitFor(() => expect(harness.subscription.acknowledged).toEqual([1]), soon);
+  await expect.poll(() => harness.subscription.acknowledged).toEqual([1]);
 });
 
 test("what a client that goes away has not settled comes again to the next one", async () => {
@@ -120,10 +119,10 @@ test("what a client that goes away has not settled comes again to the next one",
   const holder = first.open_receiver({ source: "default", autoaccept: false });
   let held = 0;
   holder.on("message", () => held++);
-  await vi.waitFor(() => expect(held).toBe(3), soon);
+  await expect.poll(() => held).toBe(3);
   first.close();
   harness.connect().open_receiver({ source: "default" });
-  await vi.waitFor(() => expect(harness.subscription.acknowledged).toEqual([1, 2, 3]), soon);
+  await expect.poll(() => harness.subscription.acknowledged).toEqual([1, 2, 3]);
 });
 
 test("a client that drains its credit hears that it is used up, and what comes then waits for its next credit", async () => {
@@ -153,9 +152,9 @@ test("only what was sent to the client is said to have reached it when it goes, 
   await once(receiver, "receiver_drained");
   // The link has taken credit for more; what comes for it waits here, and is not the client's.
   for (let i = 0; i < 3; i++) harness.subscription.say();
-  await vi.waitFor(() => expect(harness.subscription.underWay).toBe(4), soon);
+  await expect.poll(() => harness.subscription.underWay).toBe(4);
   context.connection.close();
-  await vi.waitFor(() => expect(harness.subscription.handed).toEqual([[1]]), soon);
+  await expect.poll(() => harness.subscription.handed).toEqual([[1]]);
 });
 
 test("what waits for a client's credit, while it is at what it has, does not run out of time", async () => {
@@ -169,7 +168,7 @@ test("what waits for a client's credit, while it is at what it has, does not run
   receiver.drain_credit();
   await once(receiver, "receiver_drained");
   harness.subscription.say();
-  await vi.waitFor(() => expect([...harness.subscription.extended]).toEqual([2]), soon);
+  await expect.poll(() => [...harness.subscription.extended]).toEqual([2]);
 });
 
 test("a link that rests without credit lets go of its stream, so that it keeps no record from others", async () => {
@@ -180,7 +179,7 @@ test("a link that rests without credit lets go of its stream, so that it keeps n
   receiver.drain_credit();
   await once(receiver, "receiver_drained");
   harness.subscription.say();
-  await vi.waitFor(() => expect(harness.subscription).toMatchObject({ openStreams: 0, underWay: 0 }), soon);
+  await expect.poll(() => harness.subscription).toMatchObject({ openStreams: 0, underWay: 0 });
 });
 
 test("a record that the client did not settle in time is taken back from it", async () => {
@@ -198,9 +197,9 @@ test("an outage behind it is waited for; then the link goes on", async () => {
   harness = await createHarness();
   const receiver = harness.connect().open_receiver({ source: "default" });
   await once(receiver, "receiver_open");
-  await vi.waitFor(() => expect(harness.subscription.openStreams).toBe(1), soon);
+  await expect.poll(() => harness.subscription.openStreams).toBe(1);
   harness.subscription.fail(new PlatformError("unavailable", "events is down"));
-  await vi.waitFor(() => expect(harness.subscription.openStreams).toBe(0), soon);
+  await expect.poll(() => harness.subscription.openStreams).toBe(0);
   harness.subscription.failure = undefined;
   harness.subscription.say();
   await once(receiver, "message");

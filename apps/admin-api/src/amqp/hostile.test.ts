@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { connect } from "node:net";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createHarness, type Harness } from "./harness.test-support.ts";
 import { checkValue } from "./values.ts";
 import * as wire from "./wire.test-support.ts";
@@ -62,7 +62,7 @@ test("credit below zero, drained, does not stop the process", async () => {
   socket.on("data", (chunk: Buffer) => {
     came += chunk.toString("latin1");
   });
-  await vi.waitFor(() => expect(came).toContain("message 5"), { timeout: 5_000 });
+  await expect.poll(() => came).toContain("message 5");
   // Five were sent; a client that counts none and gives none says that it owes five.
   socket.write(flow({ count: uint(0), credit: uint(0), drain: wire.yes }));
   const drained = once(socket, "data");
@@ -77,17 +77,17 @@ test("a client that gives credit and does not read gets no more than fits on the
   const socket = connect(harness.port, "127.0.0.1");
   socket.pause();
   socket.write(Buffer.concat([...wire.signedOn, ...linked, flow({ credit: uint(100_000), window: uint(0xffff_ffff) })]));
-  await vi.waitFor(() => expect(harness.subscription.openStreams).toBe(1), { timeout: 5_000 });
+  await expect.poll(() => harness.subscription.openStreams).toBe(1);
   const body = JSON.stringify({ topic: "t", payloadBase64: Buffer.alloc(100_000).toString("base64") });
   const total = 300;
   for (let i = 0; i < total; i++) harness.subscription.say({ body });
-  await vi.waitFor(() => expect(harness.subscription.underWay).toBeGreaterThan(10), { timeout: 5_000 });
+  await expect.poll(() => harness.subscription.underWay).toBeGreaterThan(10);
   harness.connect().open_receiver({ source: "default" });
-  await vi.waitFor(() => expect(harness.subscription.acknowledged.length + harness.subscription.underWay).toBe(total), { timeout: 20_000 });
+  await expect.poll(() => harness.subscription.acknowledged.length + harness.subscription.underWay).toBe(total);
   // 8 MB unsettled and 2 MB read ahead, of 30 MB.
   expect(harness.subscription.underWay).toBeLessThan(110);
   socket.destroy();
-  await vi.waitFor(() => expect(harness.subscription.acknowledged.length).toBe(total), { timeout: 20_000 });
+  await expect.poll(() => harness.subscription.acknowledged.length).toBe(total);
 });
 
 describe("before the sign-on", () => {

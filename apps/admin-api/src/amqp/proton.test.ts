@@ -2,13 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findClient, type RunResult, run } from "@mooring/testkit";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { createTestTls } from "../tls.test-support.ts";
 import { accessKey, createHarness, type Harness } from "./harness.test-support.ts";
 
 const proton = await findClient("proton");
 const script = new URL("proton-client.test-support.py", import.meta.url).pathname;
-const soon = { timeout: 10_000, interval: 10 };
 
 let harness: Harness;
 let folder: string | undefined;
@@ -56,7 +55,7 @@ describe.skipIf(proton === undefined)("Qpid Proton, a client nobody here wrote,"
         qos: 1,
       },
     });
-    await vi.waitFor(() => expect(harness.subscription.acknowledged).toEqual([1, 2, 3]), soon);
+    await expect.poll(() => harness.subscription.acknowledged).toEqual([1, 2, 3]);
   });
 
   test.each(["hmacsha1", "hmacsha256", "hmacmd5"])(
@@ -79,14 +78,14 @@ describe.skipIf(proton === undefined)("Qpid Proton, a client nobody here wrote,"
     expect(bodies(lines).slice(0, 3)).toEqual(["message 1", "message 2", "message 3"]);
     expect(bodies(lines).slice(3).sort()).toEqual(["message 1", "message 2", "message 3"]);
     expect([...harness.subscription.rejected].sort()).toEqual([1, 2, 3]);
-    await vi.waitFor(() => expect([...harness.subscription.acknowledged].sort()).toEqual([1, 2, 3]), soon);
+    await expect.poll(() => [...harness.subscription.acknowledged].sort()).toEqual([1, 2, 3]);
   });
 
   test("goes on after a reconnect with what it had not settled, and with nothing that it had", async () => {
     harness = await createHarness();
     for (let i = 0; i < 6; i++) harness.subscription.say();
     await receive({ want: 5, prefetch: 5, outcomes: ["accept", "accept", "keep"] });
-    await vi.waitFor(() => expect(harness.subscription).toMatchObject({ acknowledged: [1, 2], openStreams: 0 }), soon);
+    await expect.poll(() => harness.subscription).toMatchObject({ acknowledged: [1, 2], openStreams: 0 });
     const { lines } = await receive({ want: 4 });
     expect(bodies(lines)).toEqual(["message 3", "message 4", "message 5", "message 6"]);
   });
@@ -104,10 +103,10 @@ describe.skipIf(proton === undefined)("Qpid Proton, a client nobody here wrote,"
     for (let i = 0; i < 2; i++) harness.subscription.say();
     const { lines } = await receive({ want: 5, drain: true });
     expect(bodies(lines)).toEqual(["message 1", "message 2"]);
-    await vi.waitFor(() => expect(harness.subscription).toMatchObject({ acknowledged: [1, 2], openStreams: 0, handed: [[]] }), soon);
+    await expect.poll(() => harness.subscription).toMatchObject({ acknowledged: [1, 2], openStreams: 0, handed: [[]] });
     for (let i = 0; i < 3; i++) harness.subscription.say();
     expect(bodies((await receive({ want: 2, drain: true, settle: false })).lines)).toEqual(["message 3", "message 4"]);
-    await vi.waitFor(() => expect(harness.subscription.handed.slice(1)).toEqual([[3, 4]]), soon);
+    await expect.poll(() => harness.subscription.handed.slice(1)).toEqual([[3, 4]]);
     expect(bodies((await receive({ want: 5, drain: true })).lines)).toEqual(["message 3", "message 4", "message 5"]);
   });
 

@@ -21,7 +21,7 @@ beforeAll(async () => {
       await database.prisma.device.create({ data });
     }
   }
-}, 60_000);
+});
 afterAll(async () => {
   await database?.close();
   await drop?.();

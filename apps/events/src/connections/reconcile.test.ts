@@ -278,7 +278,7 @@ describe("devices of a node that died without a word", () => {
     const commits = new GroupCommit(log, () => undefined);
     const view = { nodes, presence: cluster.presence };
     const running = startReconciler({ connections, cluster: view, commits, clock, log: silentLog, metrics: createMetrics() });
-    await until("the device to be said offline", async () => (await offlineRecords(device)).length === 1, 25_000);
+    await until("the device to be said offline", async () => (await offlineRecords(device)).length === 1);
     await running.stop();
   });
 });

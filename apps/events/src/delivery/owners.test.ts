@@ -43,7 +43,7 @@ describe("two processes", () => {
 
   test("when one dies, a stream at the other one waits for its lease to end and goes on without an error; the dead one writes nothing more", async () => {
     const { backend, tenantId, report } = newTenant();
-    const [first, second] = [world.start(), world.start()];
+    const [first, second] = [world.start({ leaseMs: 3_000 }), world.start()];
     await world.append(report(1), report(2));
     const dead = openStream(first.api, backend, { subscription: "s", from: "earliest" });
     const [one, two] = (await dead.take(2)) as [Delivery, Delivery];
@@ -75,7 +75,7 @@ describe("two processes", () => {
 
   test("one that finds its subscription taken over ends its streams and delivers nothing more", async () => {
     const { backend, tenantId, report } = newTenant();
-    const first = world.start();
+    const first = world.start({ leaseMs: 3_000 });
     await world.append(report(1), report(2));
     const stream = openStream(first.api, backend, { subscription: "s", from: "earliest", credit: 2 });
     const [one] = (await stream.take(2)) as [Delivery];
@@ -110,7 +110,7 @@ describe("two processes", () => {
 
   test("a database that is away for less than a lease ends nothing", async () => {
     const { backend, tenantId, report } = newTenant();
-    const first = world.start({ leaseMs: 5_000 });
+    const first = world.start({ leaseMs: 10_000 });
     const stream = openStream(first.api, backend, { subscription: "s" });
     await stream.joined(backend, "s", 1);
     await world.append(report(1));

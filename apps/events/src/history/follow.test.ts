@@ -1,6 +1,6 @@
 import { silentLog } from "@mooring/kit";
 import { FakeClock } from "@mooring/testkit";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import type { Pace } from "../log/pace.ts";
 import { Signal } from "../signal.ts";
 import { startFollowing } from "./follow.ts";
@@ -40,17 +40,16 @@ function startWorld({
 }
 
 const full: Followed = { records: 2_000, points: 4_000 };
-const waiting = { timeout: 10_000 };
 
 test("the position is told once at the start and then at most once a second, and the last one is told in the end", async () => {
   const { world, following } = startWorld({ batches: Array<Followed>(20).fill(full) });
-  await vi.waitFor(() => expect(world.kept.length).toBeGreaterThan(21), waiting);
+  await expect.poll(() => world.kept.length).toBeGreaterThan(21);
   expect(world.reports).toBe(1);
   world.clock.advance(1_000);
-  await vi.waitFor(() => expect(world.reports).toBe(2), waiting);
+  await expect.poll(() => world.reports).toBe(2);
   world.clock.advance(60_000);
   const seen = world.kept.length;
-  await vi.waitFor(() => expect(world.kept.length).toBeGreaterThan(seen + 1), waiting);
+  await expect.poll(() => world.kept.length).toBeGreaterThan(seen + 1);
   // Nothing has moved since.
   expect(world.reports).toBe(2);
   await following.stop();
@@ -65,7 +64,7 @@ test("the pace of the log hears how far the history is, with every step that was
     { ...full, offset: 9 },
   ];
   const { following } = startWorld({ batches, pace: { onDone: (name, offset) => void told.push([name, offset]) } });
-  await vi.waitFor(() => expect(told).toHaveLength(2), waiting);
+  await expect.poll(() => told).toHaveLength(2);
   await following.stop();
   expect(told).toEqual([
     ["history", 7],
@@ -77,14 +76,14 @@ test("a failure is tried again, and a record that was passed over is counted", a
   const { world, following } = startWorld({
     batches: [new Error("the connection was lost"), { records: 1, points: 0, passedOver: 7 }, full],
   });
-  await vi.waitFor(() => expect(world.counts).toMatchObject({ points: 4_000, passedOver: 1 }), waiting);
+  await expect.poll(() => world.counts).toMatchObject({ points: 4_000, passedOver: 1 });
   await following.stop();
 });
 
 test("what is worth keeping follows the products: a thousand of them at most, those of the fewest days", async () => {
   const rules = makeRules(Array.from({ length: 1_500 }, (_, i) => ({ productKey: `pk${i}`, historyDays: i + 1 })));
   const { world, following } = startWorld({ rules });
-  await vi.waitFor(() => expect(world.kept).not.toEqual([]), waiting);
+  await expect.poll(() => world.kept).not.toEqual([]);
   await following.stop();
   const [kept] = world.kept;
   expect(kept?.fromMs).toBe(-500 * dayMs);

@@ -142,7 +142,7 @@ describe("days of the history", () => {
     await pass();
     expect(await contents()).toEqual(["20261030 usual 4000", "20261031 usual 4000", "20261101 usual 4000"]);
     expect((await pool.query("SELECT count(DISTINCT value::text) FROM property_history")).rows).toEqual([{ count: `${count}` }]);
-  }, 60_000);
+  });
 });
 
 describe("retention", () => {

@@ -1,5 +1,5 @@
-import { FakeClock, openTestDatabase } from "@mooring/testkit";
-import { afterAll, expect, test, vi } from "vitest";
+import { FakeClock, openTestDatabase, until } from "@mooring/testkit";
+import { afterAll, expect, test } from "vitest";
 import { createPostgresConsumerStore } from "../postgres/log-consumers.ts";
 import { Consumers } from "./consumers.ts";
 
@@ -18,7 +18,7 @@ test("where a consumer is, is written at most once a second, and the last word i
   const counting = { save: (name: string, offset: number) => store.save(name, offset).then(() => void writes.push(offset)) };
   const consumers = new Consumers(counting, clock);
   consumers.report("one", 5);
-  await vi.waitFor(() => expect(writes).toEqual([5]));
+  await expect.poll(() => writes).toEqual([5]);
   for (let offset = 6; offset <= 100; offset++) {
     consumers.report("one", offset);
     clock.advance(10);
@@ -26,11 +26,11 @@ test("where a consumer is, is written at most once a second, and the last word i
   expect(writes).toEqual([5]);
   clock.advance(50);
   consumers.report("one", 100);
-  await vi.waitFor(() => expect(writes).toEqual([5, 100]));
+  await expect.poll(() => writes).toEqual([5, 100]);
   clock.advance(1_000);
   consumers.report("one", 100);
   consumers.report("one", 7);
-  await vi.waitFor(async () => expect(await saved("one")).toBe(100));
+  await expect.poll(() => saved("one")).toBe(100);
   expect(writes).toEqual([5, 100]);
 });
 
@@ -40,7 +40,7 @@ test("it never moves backwards, whatever process writes", async () => {
   expect(await saved("two")).toBe(10);
   const consumers = new Consumers(store, new FakeClock());
   consumers.report("two", 11);
-  await vi.waitFor(async () => expect(await saved("two")).toBe(11));
+  await expect.poll(() => saved("two")).toBe(11);
 });
 
 test("a failure to write is left for the next time", async () => {
@@ -50,10 +50,10 @@ test("a failure to write is left for the next time", async () => {
   const consumers = new Consumers(flaky, clock);
   consumers.report("three", 1);
   isDown = false;
-  await vi.waitFor(async () => {
+  await until("the position to be written", async () => {
     clock.advance(1_000);
     consumers.report("three", 1);
-    expect(await saved("three")).toBe(1);
+    return (await saved("three")) === 1;
   });
 });
 

@@ -9,7 +9,7 @@ import { createAddressRules, createMetrics, type Running, silentLog } from "@moo
 import { createSealer, sealKeyBytes } from "@mooring/pki";
 import { openJobs } from "@mooring/queue";
 import { createTestDatabase } from "@mooring/testkit";
-import { afterAll, afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { createDeliveryPart } from "../delivery/part.ts";
 import type { DeliveryStates } from "../delivery/ports.ts";
 import { memoryTags } from "../delivery/tags.test-support.ts";
@@ -20,7 +20,6 @@ import { Signal } from "../signal.ts";
 import { startReceiver } from "./receiver.test-support.ts";
 import { startWebhooks } from "./runner.ts";
 
-const soon = { timeout: 20_000, interval: 20 };
 const { connectionString, drop } = await createTestDatabase();
 const database = openDatabase({ connectionString, poolSize: 10, applicationName: "webhooks-test", log: silentLog });
 const logSettings = { logRetentionHours: 168, logBytesMax: 0, logDeduplicationMinutes: 60, logBehindMax: 0 };
@@ -112,7 +111,8 @@ test("what devices say reaches the endpoint signed with the secret that was show
   const { api } = start();
   const { webhook, name } = await api.createSubscription(caller, { name: "orders", webhook: { url: receiver.url } });
   await say(300);
-  await vi.waitFor(async () => expect((await api.getSubscription(caller, { name })).cursor).toBe(await eventLog.end()), soon);
+  const end = await eventLog.end();
+  await expect.poll(async () => (await api.getSubscription(caller, { name })).cursor).toBe(end);
   for (const device of devices) {
     const offsets = taken()
       .filter(({ deviceName }) => deviceName === device.deviceName)
@@ -130,12 +130,12 @@ test("what the endpoint never takes is found among the dead letters with the rea
   receiver.answer = (_, response) => response.writeHead(400).end();
   await api.createSubscription(caller, { name: "dead", deliveriesMax: 2, webhook: { url: receiver.url } });
   await say(3);
-  await vi.waitFor(async () => expect((await api.listDeadLetters(caller, { name: "dead" })).deadLetters.length).toBe(3), soon);
+  await expect.poll(async () => (await api.listDeadLetters(caller, { name: "dead" })).deadLetters.length).toBe(3);
   const [letter] = (await api.listDeadLetters(caller, { name: "dead" })).deadLetters;
   expect(letter).toMatchObject({ deliveries: 2, reason: "webhook: the endpoint answered 400" });
   receiver.answer = (_, response) => response.writeHead(204).end();
   expect(await api.replayDeadLetters(caller, { name: "dead" })).toEqual({ count: 3 });
-  await vi.waitFor(async () => expect((await api.listDeadLetters(caller, { name: "dead" })).deadLetters).toEqual([]), soon);
+  await expect.poll(async () => (await api.listDeadLetters(caller, { name: "dead" })).deadLetters).toEqual([]);
 });
 
 test("a process that ends leaves what it had to the next one; nothing is lost", async () => {
@@ -143,16 +143,14 @@ test("a process that ends leaves what it had to the next one; nothing is lost", 
   receiver.answer = () => undefined;
   await first.api.createSubscription(caller, { name: "moves", webhook: { url: receiver.url } });
   await say(30);
-  await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(0), soon);
+  await expect.poll(() => receiver.received.length).toBeGreaterThan(0);
   await first.stop();
   processes.length = 0;
   receiver.received.length = 0;
   receiver.answer = (_, response) => response.writeHead(204).end();
   const second = start();
-  await vi.waitFor(
-    async () => expect((await second.api.getSubscription(caller, { name: "moves" })).cursor).toBe(await eventLog.end()),
-    soon,
-  );
+  const end = await eventLog.end();
+  await expect.poll(async () => (await second.api.getSubscription(caller, { name: "moves" })).cursor).toBe(end);
   expect(new Set(taken().map(({ offset }) => offset)).size).toBe(30);
 });
 
@@ -163,7 +161,7 @@ test("an outage is seen in the subscription, survives the process without a word
   expect((await running.api.getSubscription(caller, { name: "out" })).endpoint).toBeUndefined();
   await say(30);
   const endpointOf = async () => (await running.api.getSubscription(caller, { name: "out" })).endpoint;
-  await vi.waitFor(async () => expect(await endpointOf()).toMatchObject({ state: "outage", lastError: "the endpoint answered 503" }), soon);
+  await expect.poll(() => endpointOf()).toMatchObject({ state: "outage", lastError: "the endpoint answered 503" });
   const since = (await endpointOf())?.sinceMs;
   const states = await running.states.statesOf(caller.tenantId, await eventLog.read((await eventLog.end()) - 1, 1));
   const told = [...states.values()].flat().find(({ consumer }) => consumer === "subscription:out");
@@ -176,11 +174,11 @@ test("an outage is seen in the subscription, survives the process without a word
     const before = receiver.received.length;
     running = start();
     expect(await endpointOf()).toMatchObject({ state: "outage", sinceMs: since });
-    await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(before + 1), soon);
+    await expect.poll(() => receiver.received.length).toBeGreaterThan(before + 1);
   }
   expect(await endpointOf()).toMatchObject({ sinceMs: since });
   receiver.answer = (_, response) => response.writeHead(204).end();
-  await vi.waitFor(async () => expect(await running.api.getSubscription(caller, { name: "out" })).toMatchObject({ inFlight: 0 }), soon);
+  await expect.poll(() => running.api.getSubscription(caller, { name: "out" })).toMatchObject({ inFlight: 0 });
   expect(await running.api.getSubscription(caller, { name: "out" })).toMatchObject({
     cursor: await eventLog.end(),
     deadLetters: 0,
@@ -194,10 +192,10 @@ test("set back while a request is under way, what that request took does not cou
   receiver.answer = (_, response) => void held.push(response);
   const { cursor, name } = await api.createSubscription(caller, { name: "back", webhook: { url: receiver.url } });
   await say(3);
-  await vi.waitFor(() => expect(taken().length).toBe(3), soon);
+  await expect.poll(() => taken().length).toBe(3);
   const before = held.splice(0);
   await api.seekSubscription(caller, { name, position: { offset: cursor } });
-  await vi.waitFor(() => expect(taken().length).toBe(6), soon);
+  await expect.poll(() => taken().length).toBe(6);
   for (const response of before) {
     const heard = once(response.socket as Socket, "close");
     response.writeHead(204).end();
@@ -205,7 +203,8 @@ test("set back while a request is under way, what that request took does not cou
   }
   expect(await api.getSubscription(caller, { name })).toMatchObject({ cursor, inFlight: 3 });
   for (const response of held) response.writeHead(204).end();
-  await vi.waitFor(async () => expect((await api.getSubscription(caller, { name })).cursor).toBe(await eventLog.end()), soon);
+  const end = await eventLog.end();
+  await expect.poll(async () => (await api.getSubscription(caller, { name })).cursor).toBe(end);
   expect(taken().map(({ offset }) => offset - cursor)).toEqual([1, 2, 3, 1, 2, 3]);
 });
 
@@ -213,10 +212,10 @@ test("a webhook whose subscription is deleted is not sent to any more", async ()
   const { api } = start();
   await api.createSubscription(caller, { name: "gone", webhook: { url: receiver.url } });
   await say(1);
-  await vi.waitFor(() => expect(taken().length).toBe(1), soon);
+  await expect.poll(() => taken().length).toBe(1);
   await api.deleteSubscription(caller, { name: "gone" });
   await api.createSubscription(caller, { name: "here", webhook: { url: receiver.url } });
   await say(1);
-  await vi.waitFor(() => expect(taken().length).toBe(2), soon);
+  await expect.poll(() => taken().length).toBe(2);
   expect(receiver.received.map(({ body }) => body.subscription)).toEqual(["gone", "here"]);
 });

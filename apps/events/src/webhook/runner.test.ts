@@ -2,12 +2,11 @@ import { createAddressRules, createMetrics, type Running, silentLog } from "@moo
 import { openJobs } from "@mooring/queue";
 import { type PrivateRedis, startRedis } from "@mooring/testkit";
 import { Redis } from "ioredis";
-import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MemoryGroups } from "./memory-groups.test-support.ts";
 import { type Received, startReceiver } from "./receiver.test-support.ts";
 import { startWebhooks, type WebhookDeps } from "./runner.ts";
 
-const soon = { timeout: 15_000, interval: 10 };
 const redis: PrivateRedis | undefined = await startRedis();
 const fast = { backoffMsFirst: 20, tickMs: 20, lostAfterMs: 200, listMs: 100 };
 
@@ -78,7 +77,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.say("dev-1");
     groups.say("dev-2");
     start();
-    await vi.waitFor(() => expect(groups.acknowledged).toEqual([1, 2]), soon);
+    await expect.poll(() => groups.acknowledged).toEqual([1, 2]);
     const [first] = receiver.received;
     expect(first?.body).toEqual({
       subscription: "hook",
@@ -109,7 +108,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url });
     const offset = groups.say("dev-1");
     start({ limits: { ...fast, backoffMsFirst: 100 }, random: () => 1 });
-    await vi.waitFor(() => expect(groups.acknowledged).toEqual([offset]), soon);
+    await expect.poll(() => groups.acknowledged).toEqual([offset]);
     const waits = times.slice(1).map((time, at) => time - (times[at] ?? 0));
     for (const [at, waitMs] of [100, 200, 400].entries()) expect(waits[at]).toBeGreaterThanOrEqual(waitMs - 5);
     expect(new Set(receiver.received.map(({ headers }) => headers["mooring-webhook-id"])).size).toBe(1);
@@ -124,7 +123,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.say("dev-1", { attempt: 2 });
     groups.say("dev-1", { attempt: 1 });
     start({ limits: { ...fast, batchRecordsMax: 1 } });
-    await vi.waitFor(() => expect(groups.acknowledged).toEqual([2]), soon);
+    await expect.poll(() => groups.acknowledged).toEqual([2]);
     expect(groups.dead).toEqual([{ offset: 1, reason: "webhook: the endpoint answered 422" }]);
     expect(offsets(receiver.received)).toEqual([1, 1, 2]);
   });
@@ -142,9 +141,9 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
       groups.set({ url: receiver.url, deliveriesMax: 1 });
       start({ limits: { ...fast, backoffMsFirst: 1, backoffMsMax: 2, tickMs: 2 } });
       for (let i = 0; i < 300; i++) groups.say(`dev-${i % 40}`);
-      await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(100), soon);
+      await expect.poll(() => receiver.received.length).toBeGreaterThan(100);
       receiver.answer = (_, response) => response.writeHead(200).end();
-      await vi.waitFor(() => expect(groups.acknowledged.length).toBe(300), soon);
+      await expect.poll(() => groups.acknowledged.length).toBe(300);
       expect(groups.dead).toEqual([]);
       for (let i = 0; i < 40; i++) {
         const mine = groups.acknowledged.filter((offset) => offset % 40 === i);
@@ -169,9 +168,9 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url });
     groups.say("dev-0");
     start({ limits: { ...fast, backoffMsFirst: 50, backoffMsMax: 200, tickMs: 5 }, random: () => 1 });
-    await vi.waitFor(() => expect(groups.statusesOf().length).toBe(1), soon);
+    await expect.poll(() => groups.statusesOf().length).toBe(1);
     for (let i = 1; i < 300; i++) groups.say(`dev-${i}`);
-    await vi.waitFor(() => expect(receiver.received.length).toBe(6), soon);
+    await expect.poll(() => receiver.received.length).toBe(6);
     const waits = times.slice(1).map((time, at) => time - (times[at] ?? 0));
     for (const [at, waitMs] of [50, 100, 200, 200, 200].entries()) expect(waits[at]).toBeGreaterThanOrEqual(waitMs);
     expect(most).toBe(1);
@@ -181,7 +180,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     expect((status?.nextTryAtMs ?? 0) - (status?.lastErrorAtMs ?? 0)).toBe(200);
     expect(await metrics.current.text()).toMatch(/mooring_webhook_outages 1\n/);
     receiver.answer = (_, response) => response.writeHead(200).end();
-    await vi.waitFor(() => expect(groups.acknowledged.length).toBe(300), soon);
+    await expect.poll(() => groups.acknowledged.length).toBe(300);
     expect(groups.statusesOf().at(-1)).toMatchObject({ state: "delivering" });
     expect(await metrics.current.text()).toMatch(/mooring_webhook_outages 0\n/);
   });
@@ -193,9 +192,9 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url });
     groups.say("dev-1");
     start({ limits: { ...fast, retryAfterMsMax: 1_500 } });
-    await vi.waitFor(() => expect(groups.statusesOf().length).toBe(1), soon);
+    await expect.poll(() => groups.statusesOf().length).toBe(1);
     asks = "100000";
-    await vi.waitFor(() => expect(groups.statusesOf().length).toBe(2), soon);
+    await expect.poll(() => groups.statusesOf().length).toBe(2);
     const waits = groups.statusesOf().map(({ lastErrorAtMs, nextTryAtMs }) => (nextTryAtMs ?? 0) - (lastErrorAtMs ?? 0));
     expect(waits).toEqual([1_000, 1_500]);
   });
@@ -206,9 +205,9 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: gone.url });
     groups.say("dev-1");
     start();
-    await vi.waitFor(() => expect(groups.statusesOf().length).toBe(1), soon);
+    await expect.poll(() => groups.statusesOf().length).toBe(1);
     groups.set({ url: there.url, revision: 2 });
-    await vi.waitFor(() => expect(groups.acknowledged).toEqual([1]), soon);
+    await expect.poll(() => groups.acknowledged).toEqual([1]);
   });
 
   test("records over which the endpoint fails (500, no answer) while it takes others are dead letters; nothing else is", async () => {
@@ -223,9 +222,9 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     for (let i = 0; i < 200; i++) groups.say(`dev-${i % 10}`);
     // Others go on speaking, so that there is something to compare with.
     const speaking = setInterval(() => groups.say("dev-other"), 20);
-    await vi.waitFor(() => expect(groups.dead.length).toBe(4), soon);
+    await expect.poll(() => groups.dead.length).toBe(4);
     clearInterval(speaking);
-    await vi.waitFor(() => expect(new Set(groups.acknowledged).size).toBeGreaterThanOrEqual(196), soon);
+    await expect.poll(() => new Set(groups.acknowledged).size).toBeGreaterThanOrEqual(196);
     expect(groups.dead.map(({ offset }) => offset).sort((a, b) => a - b)).toEqual([...poison]);
     for (const offset of groups.acknowledged) expect(poison.has(offset)).toBe(false);
   });
@@ -248,7 +247,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
       const startedAt = performance.now();
       groups.onDead = () => times.push(performance.now());
       start({ limits: { ...fast, backoffMsFirst: 5, backoffMsMax: 20, tickMs: 5, aloneTriesMin: 4, aloneMsMin: 400 } });
-      await vi.waitFor(() => expect(groups.acknowledged).toEqual([offset]), soon);
+      await expect.poll(() => groups.acknowledged).toEqual([offset]);
       expect(groups.dead.map((each) => each.reason)).toContain("webhook: the endpoint answered 500");
       expect(groups.dead.every((each) => each.offset <= devices.length)).toBe(true);
       expect((times[0] ?? 0) - startedAt).toBeGreaterThanOrEqual(400);
@@ -265,7 +264,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url, deliveriesMax: 1 });
     groups.say("dev-1");
     start({ limits: { ...fast, backoffMsFirst: 1, backoffMsMax: 2, tickMs: 2, aloneTriesMin: 2, aloneMsMin: 1 } });
-    await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(50), soon);
+    await expect.poll(() => receiver.received.length).toBeGreaterThan(50);
     expect(groups.dead).toEqual([]);
   });
 
@@ -275,10 +274,10 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url });
     groups.say("dev-1");
     start();
-    await vi.waitFor(() => expect(groups.statusesOf().length).toBe(1), soon);
+    await expect.poll(() => groups.statusesOf().length).toBe(1);
     await running?.stop();
     start({ metrics: createMetrics() });
-    await vi.waitFor(() => expect(groups.statusesOf().length).toBeGreaterThan(2), soon);
+    await expect.poll(() => groups.statusesOf().length).toBeGreaterThan(2);
     expect(new Set(groups.statusesOf().map(({ sinceMs }) => sinceMs)).size).toBe(1);
   });
 
@@ -289,7 +288,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url });
     for (let i = 0; i < 100; i++) groups.say(`dev-${i % 10}`);
     start({ limits: { ...fast, backoffMsMax: 40 } });
-    await vi.waitFor(() => expect(groups.acknowledged.length + groups.dead.length).toBe(100), soon);
+    await expect.poll(() => groups.acknowledged.length + groups.dead.length).toBe(100);
     expect(groups.dead.map(({ offset }) => offset).sort((a, b) => a - b)).toEqual([7, 64]);
   });
 
@@ -312,7 +311,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     for (let i = 0; i < 400; i++) groups.say(`dev-${i % 7}`);
     for (let i = 0; i < 12; i++) groups.say(`big-${i % 5}`, { body: JSON.stringify("x".repeat(250_000)) });
     start();
-    await vi.waitFor(() => expect(groups.acknowledged.length).toBe(412), soon);
+    await expect.poll(() => groups.acknowledged.length).toBe(412);
     expect(Math.max(...receiver.received.map(({ body }) => body.records.length))).toBe(100);
     expect(largest).toBeLessThanOrEqual(1_048_576);
     expect(doubled).toBe(0);
@@ -336,7 +335,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url, deliveriesMax: 1_000 });
     start({ limits: { ...fast, backoffMsFirst: 2, backoffMsMax: 20, batchRecordsMax: 8 } });
     for (let i = 0; i < 200; i++) groups.say(`dev-${Math.floor(random() * 9)}`);
-    await vi.waitFor(() => expect(groups.acknowledged.length).toBe(200), soon);
+    await expect.poll(() => groups.acknowledged.length).toBe(200);
     for (const [device, list] of taken) expect(list, device).toEqual([...list].sort((a, b) => a - b));
     expect([...taken.values()].flat().length).toBe(200);
   });
@@ -348,10 +347,10 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ name: "hook", url: quick.url });
     start();
     for (let i = 0; i < 50; i++) groups.say(`dev-${i}`, { name: "slow" });
-    await vi.waitFor(() => expect(slow.received.length).toBeGreaterThan(0), soon);
+    await expect.poll(() => slow.received.length).toBeGreaterThan(0);
     for (let i = 0; i < 20; i++) {
       const offset = groups.say("dev-1");
-      await vi.waitFor(() => expect(groups.acknowledged).toContain(offset), { timeout: 2_000, interval: 2 });
+      await expect.poll(() => groups.acknowledged).toContain(offset);
     }
     expect(slow.received.length).toBeLessThanOrEqual(2);
   });
@@ -363,11 +362,11 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url, deliveriesMax: 1_000 });
     start({ limits: { ...fast, backoffMsFirst: 300 } });
     for (let i = 0; i < 30; i++) groups.say(`dev-${i % 3}`);
-    await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(0), soon);
+    await expect.poll(() => receiver.received.length).toBeGreaterThan(0);
     await client.flushall();
     receiver.answer = (_, response) => response.writeHead(200).end();
     await client.flushall();
-    await vi.waitFor(() => expect(groups.acknowledged.length).toBe(30), soon);
+    await expect.poll(() => groups.acknowledged.length).toBe(30);
     for (let i = 0; i < 3; i++) {
       const mine = groups.acknowledged.filter((offset) => offset % 3 === i);
       expect(mine).toEqual([...mine].sort((a, b) => a - b));
@@ -383,11 +382,11 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url, deliveriesMax: 1_000 });
     start({ limits: { ...fast, backoffMsFirst: 300 }, clock: { now: () => Date.now() + offMs } });
     groups.say("dev-1");
-    await vi.waitFor(() => expect(receiver.received.length).toBeGreaterThan(0), soon);
+    await expect.poll(() => receiver.received.length).toBeGreaterThan(0);
     offMs = -3_600_000;
     receiver.answer = (_, response) => response.writeHead(200).end();
     await client.flushall();
-    await vi.waitFor(() => expect(groups.acknowledged).toEqual([1]), soon);
+    await expect.poll(() => groups.acknowledged).toEqual([1]);
     client.disconnect();
   });
 
@@ -397,9 +396,9 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: before.url });
     groups.say("dev-1");
     start();
-    await vi.waitFor(() => expect(before.received.length).toBeGreaterThan(0), soon);
+    await expect.poll(() => before.received.length).toBeGreaterThan(0);
     groups.set({ url: after.url, secret: "second", revision: 2 });
-    await vi.waitFor(() => expect(groups.acknowledged).toEqual([1]), soon);
+    await expect.poll(() => groups.acknowledged).toEqual([1]);
     expect(after.received[0]?.isSignedWith("second")).toBe(true);
   });
 
@@ -409,7 +408,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url });
     groups.say("dev-1");
     start({ openJobs: () => (++tries < 2 ? Promise.reject(new Error("down")) : openTestJobs()) });
-    await vi.waitFor(() => expect(groups.acknowledged).toEqual([1]), soon);
+    await expect.poll(() => groups.acknowledged).toEqual([1]);
   });
 
   test("a subscription that another process delivers is joined once it is free", async () => {
@@ -418,9 +417,9 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.say("dev-1");
     groups.elsewhere = true;
     start();
-    await vi.waitFor(async () => expect(await metrics.current.text()).toMatch(/mooring_webhook_endpoints 0\n/), soon);
+    await expect.poll(() => metrics.current.text()).toMatch(/mooring_webhook_endpoints 0\n/);
     groups.elsewhere = false;
-    await vi.waitFor(() => expect(groups.acknowledged).toEqual([1]), soon);
+    await expect.poll(() => groups.acknowledged).toEqual([1]);
   });
 
   test("an address inside is never connected to: its records wait, and the subscription says why", async () => {
@@ -428,7 +427,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     groups.set({ url: receiver.url, deliveriesMax: 1 });
     groups.say("dev-1");
     start({ rules: createAddressRules([], [receiver.port]) });
-    await vi.waitFor(() => expect(groups.statusesOf().length).toBeGreaterThan(3), soon);
+    await expect.poll(() => groups.statusesOf().length).toBeGreaterThan(3);
     expect(groups.statusesOf().at(-1)).toMatchObject({ state: "outage", lastError: "the address is not public" });
     expect([groups.dead, groups.acknowledged]).toEqual([[], []]);
     expect(receiver.received).toEqual([]);

@@ -34,7 +34,7 @@ async function device(clientId: string, name: string): Promise<MqttClient> {
 
 /** Waits until no more than these are connected. */
 async function left(connections: number): Promise<void> {
-  await expect.poll(() => fixture.harness.metrics.text(), { timeout: 5_000 }).toContain(`mooring_gateway_connections ${connections}\n`);
+  await expect.poll(() => fixture.harness.metrics.text()).toContain(`mooring_gateway_connections ${connections}\n`);
 }
 
 /** Lets this client's will be the last of all, and says what has come by then. */

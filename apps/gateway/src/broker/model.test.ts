@@ -8,7 +8,6 @@ import { sequences } from "./model-steps.test-support.ts";
 import { unlimited, World } from "./model-world.test-support.ts";
 
 const stepsEach = 40;
-const seed = Number(process.env.MOORING_TEST_SEED ?? 20_251_107);
 
 /** Returns what happened, counted. */
 async function judge(numRuns: number, queueMax: number): Promise<World["figures"]> {
@@ -18,20 +17,18 @@ async function judge(numRuns: number, queueMax: number): Promise<World["figures"
     await world.run(steps);
     for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += world.figures[name];
   });
-  await fc.assert(property, { numRuns, seed });
+  await fc.assert(property, { numRuns });
   return sums;
 }
 
-test("sessions, QoS 1 and 2, retained messages and wills hold whatever breaks, in 1,000 sequences of 40 steps", {
-  timeout: 300_000,
-}, async () => {
+test("sessions, QoS 1 and 2, retained messages and wills hold whatever breaks, in 1,000 sequences of 40 steps", async () => {
   const { delivered, redelivered, acknowledged, wills, resumed, restored } = await judge(1_000, unlimited);
   // Nothing would be proved if nothing happened.
   const least = Math.min(delivered / 10_000, redelivered / 300, acknowledged / 30_000, wills / 1_000, resumed / 4_000, restored / 4_000);
   expect(least).toBeGreaterThan(1);
 });
 
-test("full queues drop their oldest and nothing else, in 500 sequences of 40 steps", { timeout: 300_000 }, async () => {
+test("full queues drop their oldest and nothing else, in 500 sequences of 40 steps", async () => {
   const { dropped } = await judge(500, 12);
   expect(dropped).toBeGreaterThan(300);
 });

@@ -52,9 +52,9 @@ describe("registration over HTTPS (wire formats §2.3)", () => {
   test("who fails again and again has to wait, and so has who registers too much", async () => {
     for (let i = 0; i < 6; i++) expect((await register(fields("sensor-1", "wrong").toString())).status).toBe(401);
     expect(await register(fields("sensor-1", "wrong").toString())).toMatchObject({ status: 429, json: { code: 429 } });
-    const statuses = new Set<number>();
-    for (let i = 0; i < 80; i++) statuses.add((await register(fields(`sensor-${i + 10}`).toString())).status);
-    expect([...statuses]).toEqual([200, 429]);
+    // At once: what a slow machine asks for in turn is not too much.
+    const answers = await Promise.all(Array.from({ length: 120 }, (_, i) => register(fields(`sensor-${i + 10}`).toString())));
+    expect([...new Set(answers.map(({ status }) => status))].sort()).toEqual([200, 429]);
   });
 
   test("every other path still asks for a certificate", async () => {

@@ -46,7 +46,7 @@ describe("refusals", () => {
     const { batches, refusals, add } = setUp();
     running.push(refusals.start());
     add("dev-1");
-    await expect.poll(() => batches.length, { timeout: 3_000 }).toBe(1);
+    await expect.poll(() => batches.length).toBe(1);
   });
 
   test("are at most 20 of a device within a minute, and what is dropped is counted", async () => {

@@ -71,7 +71,7 @@ async function tables(name: string): Promise<string[]> {
   return rows.map((row) => row.name);
 }
 
-describe("Prisma's command line with the schema engine from npm", { timeout: 120_000 }, () => {
+describe("Prisma's command line with the schema engine from npm", () => {
   test("generates the client", () => {
     expect(prisma("unused", "generate")).toMatchObject({ status: 0 });
     expect(existsSync(join(base, "gen", "client.ts"))).toBe(true);

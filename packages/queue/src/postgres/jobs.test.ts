@@ -1,7 +1,7 @@
 import { silentLog } from "@mooring/kit";
-import { createTestDatabase, type TestDatabase } from "@mooring/testkit";
+import { createTestDatabase, type TestDatabase, until } from "@mooring/testkit";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { jobsConformance } from "../conformance.ts";
 import { type JobsBackend, openJobs } from "../open-jobs.ts";
 
@@ -41,11 +41,16 @@ describe("on Postgres", () => {
     await jobs.work("outage", async ({ data }) => void done.push(data));
     const queue = await jobs.queue("outage");
     await queue.add("job", 1);
-    await vi.waitFor(() => expect(done).toEqual([1]), { timeout: 5_000 });
+    await expect.poll(() => done).toEqual([1]);
     await ask(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid()`);
-    await vi.waitFor(() => queue.add("job", 2), { timeout: 10_000 });
-    await vi.waitFor(() => expect(done).toEqual([1, 2]), { timeout: 15_000 });
+    await until("the queue to take jobs", () =>
+      queue.add("job", 2).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await expect.poll(() => done).toEqual([1, 2]);
     await jobs.close();
   });
 
@@ -55,7 +60,7 @@ describe("on Postgres", () => {
     await jobs.queue("leaves");
     await jobs.close();
     const left = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    await vi.waitFor(async () => expect(await ask(left)).toEqual([]), { timeout: 5_000 });
+    await expect.poll(() => ask(left)).toEqual([]);
   });
 
   test("a Postgres that is not there is unavailable", async () => {

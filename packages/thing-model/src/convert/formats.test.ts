@@ -27,7 +27,7 @@ describe.each(exportFormatNames)("%s", (format) => {
     expect(exportModel(sourceOf(own), format).losses.length).toBeGreaterThan(0);
   });
 
-  test("a model whose references multiply is written or refused within a second, and is never larger than the limit", () => {
+  test("a model whose references multiply is written or refused within three seconds, and is never larger than the limit", () => {
     const level = (of: number) => ({
       n: of === 0 ? { type: "number" } : { sdfRef: `#/sdfData/l${of - 1}` },
       m: { type: "number", minimum: 2 },
@@ -46,10 +46,10 @@ describe.each(exportFormatNames)("%s", (format) => {
     }
     const { user, system } = process.cpuUsage(start);
     expect(length).toBeLessThanOrEqual(exportBytesMax);
-    expect((user + system) / 1e6).toBeLessThan(1);
+    expect((user + system) / 1e6).toBeLessThan(3);
   });
 
-  test("a model the size of the largest is written within a second", () => {
+  test("a model the size of the largest is written within three seconds", () => {
     const properties = Object.fromEntries(
       Array.from({ length: 2_000 }, (_, index) => [`a ${index}`, { type: "object", properties: { x: { type: "number", minimum: 1 } } }]),
     );
@@ -59,7 +59,7 @@ describe.each(exportFormatNames)("%s", (format) => {
     const { user, system } = process.cpuUsage(start);
     expect(text.length).toBeGreaterThan(10_000);
     expect(losses.length).toBeLessThanOrEqual(500);
-    expect((user + system) / 1e6).toBeLessThan(1);
+    expect((user + system) / 1e6).toBeLessThan(3);
   });
 });
 

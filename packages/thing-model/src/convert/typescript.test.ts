@@ -45,14 +45,14 @@ test("the compiler takes the types of every model, whatever its names and texts 
   const sources = [sourceOf(own), sourceOf(nasty), ...sampleSources().map(({ source }) => source)];
   const files = Object.fromEntries(sources.map((source, index) => [`model${index}.ts`, exportTypeScript(source).document]));
   expect(compile(files)).toBe("");
-}, 60_000);
+});
 
 test("the compiler takes the types of models nobody wrote", () => {
   const documents = fc.sample(arbitraryModel, { numRuns: 60, seed: 1 }).filter((document) => checkModel(JSON.stringify(document)).model);
   expect(documents.length).toBeGreaterThan(20);
   const files = documents.map((document, index) => [`model${index}.ts`, exportTypeScript(sourceOf(document)).document]);
   expect(compile(Object.fromEntries(files))).toBe("");
-}, 60_000);
+});
 
 test("the compiler refuses values the model refuses, as far as types can say it", () => {
   const model = exportTypeScript(sourceOf(own)).document;
@@ -80,4 +80,4 @@ test("the compiler refuses values the model refuses, as far as types can say it"
   const output = compile({ "model.ts": model, ...files });
   const failed = [...new Set([...output.matchAll(/^(use\d+)\.ts/gm)].map(([, name]) => name))].sort();
   expect(failed).toEqual(wrong.map((_, index) => `use${String(index + right.length).padStart(2, "0")}`));
-}, 60_000);
+});

@@ -152,15 +152,15 @@ test.each<[string, string]>([
   ],
   ["of a number beyond a double", '{"properties":[{"identifier":"a","dataType":{"type":"int","specs":{"min":1e400}}}]}'],
   ["of a prototype", '{"properties":[],"__proto__":{"polluted":true}}'],
-])("a hostile TSL is refused within 100 ms of CPU, and nothing is polluted: %s", (_title, text) => {
+])("a hostile TSL is refused within half a second of CPU, and nothing is polluted: %s", (_title, text) => {
   const start = process.cpuUsage();
   expect(() => importTsl(text)).toThrow(PlatformError);
   const { user, system } = process.cpuUsage(start);
-  expect((user + system) / 1e3).toBeLessThan(100);
+  expect((user + system) / 1e3).toBeLessThan(500);
   expect(({} as Record<string, unknown>)["polluted"]).toBeUndefined();
 });
 
-test("the largest TSL that fits is read within 300 ms of CPU", () => {
+test("the largest TSL that fits is read within a second of CPU", () => {
   const dataType = { type: "int", specs: { min: "0", max: "10", step: "1" } };
   const properties = Array.from({ length: 2_000 }, (_, index) => ({
     identifier: `p${index}`,
@@ -171,7 +171,7 @@ test("the largest TSL that fits is read within 300 ms of CPU", () => {
   const start = process.cpuUsage();
   importTsl(JSON.stringify({ properties }));
   const { user, system } = process.cpuUsage(start);
-  expect((user + system) / 1e3).toBeLessThan(300);
+  expect((user + system) / 1e3).toBeLessThan(1_000);
 });
 
 describe("what was edited after the import is exported as edited", () => {

@@ -2,7 +2,7 @@
 import { asTenantId, PlatformError } from "@mooring/contracts";
 import { ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { describe, expect, test } from "vitest";
-import { poll, post, report, sys, useGateway } from "./fixture.test-support.ts";
+import { post, report, sys, useGateway } from "./fixture.test-support.ts";
 import { deviceNamed, productKey, type TestCredential } from "./harness.test-support.ts";
 import { ask } from "./http-client.test-support.ts";
 import type { MqttClient, Received } from "./mqtt-client.test-support.ts";
@@ -84,7 +84,7 @@ describe.each([ProtocolLevel.V31, ProtocolLevel.V311, ProtocolLevel.V5] as const
       const one = await signOn(level);
       const packetId = one.publish(to, report({ Temperature: 1 }));
       if (level === ProtocolLevel.V5) expect(await one.acknowledged(packetId)).toBe(ReasonCode.NotAuthorized);
-      else await expect.poll(() => one.isClosed, poll).toBe(true);
+      else await expect.poll(() => one.isClosed).toBe(true);
     }
     expect(fixture.harness.events.records).toEqual([]);
     expect(fixture.harness.devices.provisionings).toEqual([]);
@@ -97,7 +97,7 @@ test("what is wrong is answered by the field's name, and in the PUBACK of MQTT 5
   const tell = async (payload: object | string): Promise<unknown> => {
     const before = client.messages.length;
     await client.acknowledged(client.publish(topic, payload));
-    await expect.poll(() => client.messages.length, poll).toBe(before + 1);
+    await expect.poll(() => client.messages.length).toBe(before + 1);
     return jsonOf(client.messages[before] as Received);
   };
   expect(await tell({ serial: "A17" })).toMatchObject({ code: 400, message: "/csr: must be a string that is not empty" });
@@ -138,7 +138,7 @@ test("connections of a claim that is taken away end within seconds, and its cert
   const client = await signOn();
   const credential = await fixture.harness.credential("other");
   fixture.harness.devices.claims.clear();
-  await expect.poll(() => client.isClosed, poll).toBe(true);
+  await expect.poll(() => client.isClosed).toBe(true);
   expect(client.disconnect?.reasonCode).toBe(ReasonCode.NotAuthorized);
   expect((await fixture.open(credential).signOn()).connack?.reasonCode).toBe(0);
 });

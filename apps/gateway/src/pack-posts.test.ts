@@ -2,7 +2,7 @@
 import { createHmac } from "node:crypto";
 import { ProtocolLevel } from "@mooring/mqtt";
 import { expect, test } from "vitest";
-import { poll, post, report, sys, useGateway } from "./fixture.test-support.ts";
+import { post, report, sys, useGateway } from "./fixture.test-support.ts";
 import { deviceNamed, productKey } from "./harness.test-support.ts";
 
 const fixture = useGateway();
@@ -20,7 +20,7 @@ async function signOn(...subDevices: readonly string[]) {
 const stored = () => fixture.harness.events.records.filter(({ kind }) => kind === "properties" || kind === "event");
 const bodies = () => stored().map(({ device, body }) => [device.deviceName as string, JSON.parse(body) as unknown]);
 const replyOf = async (client: { readonly messages: readonly { readonly payload: string }[] }) => {
-  await expect.poll(() => client.messages.length, poll).toBe(1);
+  await expect.poll(() => client.messages.length).toBe(1);
   return JSON.parse(client.messages[0]?.payload ?? "") as unknown;
 };
 
@@ -72,7 +72,7 @@ test("what does not fit is refused part by part with the reason, the rest is sto
   });
   // Whoever asks what became of the sub-device's message finds it as well.
   await expect
-    .poll(() => fixture.harness.events.refusals.map(({ device }) => device.deviceName as string).sort(), poll)
+    .poll(() => fixture.harness.events.refusals.map(({ device }) => device.deviceName as string).sort())
     .toEqual(["hub-1", "meter-1", "meter-2"]);
 });
 
@@ -129,7 +129,7 @@ test("a gateway speaks no longer for a device that is taken from it, once the fe
   expect(await say()).toBe(0);
   devices.subDevices.clear();
   devices.changes.push({ offset: 1, productKey, deviceId: deviceNamed("meter-1").deviceId });
-  await expect.poll(say, poll).toBe(0x99);
+  await expect.poll(say).toBe(0x99);
 });
 
 test("while nobody can say whom it speaks for a pack is not acknowledged as stored, and may come again", async () => {
@@ -138,7 +138,7 @@ test("while nobody can say whom it speaks for a pack is not acknowledged as stor
   fixture.harness.devices.isDown = true;
   const subDevices = [{ identity: identity("meter-1"), properties: { Temperature: 1 } }];
   client.publish(topic, report({ subDevices }));
-  await expect.poll(() => client.isClosed || client.pubacks.some(({ reasonCode }) => reasonCode === 0x88), poll).toBe(true);
+  await expect.poll(() => client.isClosed || client.pubacks.some(({ reasonCode }) => reasonCode === 0x88)).toBe(true);
   expect(stored()).toHaveLength(1);
 });
 
@@ -152,7 +152,7 @@ test("a gateway adds a sub-device by signing with its secret, is told of all it 
   const ask = async (what: string, params: unknown) => {
     const before = client.messages.length;
     await client.acknowledged(client.publish(topo(what), { id: "9", version: "1.0", params, method: `thing.topo.${what}` }));
-    await expect.poll(() => client.messages.length, poll).toBe(before + 1);
+    await expect.poll(() => client.messages.length).toBe(before + 1);
     return JSON.parse(client.messages[before]?.payload ?? "") as unknown;
   };
   const proof = (deviceName: string, secret: string) => {

@@ -2,7 +2,7 @@
 import { asTenantId, PlatformError } from "@mooring/contracts";
 import { ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { expect, test } from "vitest";
-import { poll, useGateway } from "./fixture.test-support.ts";
+import { useGateway } from "./fixture.test-support.ts";
 import { deviceNamed, productKey } from "./harness.test-support.ts";
 import { ask } from "./http-client.test-support.ts";
 import { type MqttClient, openTls } from "./mqtt-client.test-support.ts";
@@ -21,7 +21,7 @@ test("a device's live connections end with 0x98, its will unsaid, and its sessio
   const client = await fixture.open(credential).signOn(connect);
   expect(client.connack?.reasonCode).toBe(0);
   setSuspended(true);
-  await expect.poll(() => client.isClosed, poll).toBe(true);
+  await expect.poll(() => client.isClosed).toBe(true);
   expect(client.disconnect?.reasonCode).toBe(ReasonCode.AdministrativeAction);
   // Refused as often as it comes, and not held off: it can go on at once.
   for (let i = 0; i < 7; i++) {
@@ -58,7 +58,7 @@ test("a back end's connection ends with 0x98, and its key is refused with 0x8A",
   const client = await open();
   expect(client.connack?.reasonCode).toBe(0);
   fixture.harness.refusesKeys(new PlatformError("permissionDenied", "the tenant is suspended"));
-  await expect.poll(() => client.isClosed, poll).toBe(true);
+  await expect.poll(() => client.isClosed).toBe(true);
   expect(client.disconnect?.reasonCode).toBe(ReasonCode.AdministrativeAction);
   expect((await open()).connack?.reasonCode).toBe(ReasonCode.Banned);
 });

@@ -58,17 +58,17 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     let isPaused = false;
     groups.say("dev-1");
     start({ isPaused: () => isPaused });
-    await vi.waitFor(() => expect(offsets(receiver.received)).toEqual([1]), soon);
+    await expect.poll(() => offsets(receiver.received)).toEqual([1]);
     isPaused = true;
     groups.webhooks.changed.notify();
-    await vi.waitFor(async () => expect(await metrics.current.text()).toContain("mooring_webhook_endpoints 0"), soon);
+    await expect.poll(() => metrics.current.text()).toContain("mooring_webhook_endpoints 0");
     groups.say("dev-1");
     // Looked at again and again meanwhile.
     const before = groups.listed;
-    await vi.waitFor(() => expect(groups.listed).toBeGreaterThan(before + 5), soon);
+    await expect.poll(() => groups.listed).toBeGreaterThan(before + 5);
     expect(offsets(receiver.received)).toEqual([1]);
     isPaused = false;
-    await vi.waitFor(() => expect(offsets(receiver.received)).toEqual([1, 2]), soon);
+    await expect.poll(() => offsets(receiver.received)).toEqual([1, 2]);
   });
 
   test("a batch is a signed POST with the records' bodies as JSON, and 2xx acknowledges it", async () => {

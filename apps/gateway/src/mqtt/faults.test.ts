@@ -15,7 +15,7 @@ import { Outbox } from "../broker/outbox.ts";
 import { Session } from "../broker/session.ts";
 import { Space } from "../broker/space.ts";
 import { ConnectionCounts } from "../connection-counts.ts";
-import { poll, post, report, useGateway } from "../fixture.test-support.ts";
+import { post, report, useGateway } from "../fixture.test-support.ts";
 import { type MqttClient, openTcp, openTls } from "../mqtt-client.test-support.ts";
 import { Channel } from "./channel.ts";
 import { Outgoing } from "./outgoing.ts";
@@ -60,13 +60,13 @@ async function open(clientId: string, properties: Properties | null = null, leve
 async function subscribeAs7(client: MqttClient, filter: string, qos: Qos): Promise<void> {
   const subscriptions = [{ filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 }];
   client.socket.write(encodeSubscribe({ packetId: 9, subscriptions, properties: { subscriptionIds: [7] } }, ProtocolLevel.V5));
-  await expect.poll(() => client.suback, poll).toBeDefined();
+  await expect.poll(() => client.suback).toBeDefined();
 }
 
 /** It was logged once, with where it came from, and counted; and whoever else is there is served. */
 async function expectOneFault(others: readonly MqttClient[], faults = 1): Promise<void> {
   const { errors, metrics } = fixture.harness;
-  await expect.poll(() => metrics.text(), poll).toContain(`mooring_gateway_connection_faults_total ${faults}`);
+  await expect.poll(() => metrics.text()).toContain(`mooring_gateway_connection_faults_total ${faults}`);
   expect(errors.map(({ facts }) => (facts.err as Error).stack)).toEqual(Array(faults).fill(expect.stringContaining("faults.test.ts")));
   for (const other of others) expect(await other.acknowledged(other.publish("nobody/there", "x"))).toBe(ReasonCode.NoMatchingSubscribers);
 }
@@ -83,7 +83,7 @@ describe("a packet that breaks something ends its connection with 0x83, and no o
     hit.publish("a", "x");
     expect(await hit.closed()).toBe(ReasonCode.ImplementationSpecificError);
     await expectOneFault([other]);
-    await expect.poll(() => fixture.harness.metrics.text(), poll).toContain('mooring_gateway_connection_ends_total{reason="fault"} 1');
+    await expect.poll(() => fixture.harness.metrics.text()).toContain('mooring_gateway_connection_ends_total{reason="fault"} 1');
   });
 
   test("before MQTT 5 it is closed", async () => {
@@ -178,7 +178,7 @@ test("a device's message that breaks something once it is stored ends that devic
   fixture.harness.events.isHeld = true;
   hit.publish(post("dev-1"), report({ Temperature: 1 }, 0));
   const packetId = other.publish(post("dev-2"), report({ Temperature: 2 }, 0));
-  await expect.poll(() => fixture.harness.metrics.text(), poll).toContain("mooring_gateway_records_pending 2\n");
+  await expect.poll(() => fixture.harness.metrics.text()).toContain("mooring_gateway_records_pending 2\n");
   plant(Channel.prototype, "settle", isHitChannel);
   fixture.harness.events.isHeld = false;
   expect(await other.acknowledged(packetId)).toBe(0);
@@ -214,8 +214,8 @@ describe("what breaks without a packet", () => {
     const thrown = plant(Space.prototype, "publishWill", (_self, session: Session) => isHit(session));
     await other.message(({ payload }) => payload === "lost");
     // Once when it is due, and once when the session ends: it does end.
-    await expect.poll(() => fixture.harness.errors.length, poll).toBe(2);
-    await expect.poll(() => fixture.harness.metrics.text(), poll).toMatch(/mooring_gateway_sessions 1\n/);
+    await expect.poll(() => fixture.harness.errors.length).toBe(2);
+    await expect.poll(() => fixture.harness.metrics.text()).toMatch(/mooring_gateway_sessions 1\n/);
     expect(thrown.count).toBe(2);
     expect(await other.acknowledged(other.publish("nobody/there", "x"))).toBe(ReasonCode.NoMatchingSubscribers);
   });
@@ -236,7 +236,7 @@ describe("what breaks while a connection ends is logged, and it ends", () => {
     plant(Session.prototype, "detach", isHit);
     end(hit);
     await hit.closed();
-    await expect.poll(gone, poll).toMatch(/mooring_gateway_connections 1\n/);
+    await expect.poll(gone).toMatch(/mooring_gateway_connections 1\n/);
     await expectOneFault([other]);
   });
 
@@ -246,7 +246,7 @@ describe("what breaks while a connection ends is logged, and it ends", () => {
     const second = await open("hit");
     expect(second.connack?.reasonCode).toBe(0);
     await hit.closed();
-    await expect.poll(gone, poll).toMatch(/mooring_gateway_connections 2\n/);
+    await expect.poll(gone).toMatch(/mooring_gateway_connections 2\n/);
     await expectOneFault([other, second]);
   });
 

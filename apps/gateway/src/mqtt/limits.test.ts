@@ -1,7 +1,7 @@
 // Every limit is a setting, and what is said at it is a reason code.
 import { encodeConnect, ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { describe, expect, test } from "vitest";
-import { poll, useGateway } from "../fixture.test-support.ts";
+import { useGateway } from "../fixture.test-support.ts";
 import { productKey } from "../harness.test-support.ts";
 import { type MqttClient, openTcp } from "../mqtt-client.test-support.ts";
 
@@ -64,7 +64,7 @@ describe("CONNECT has so many bytes at most: 0x95", () => {
     await fixture.restart({ connectBytesMax });
     const fits = open();
     fits.socket.write(connect(connectBytesMax, ProtocolLevel.V5));
-    await expect.poll(() => fits.connack?.reasonCode, poll).toBe(0);
+    await expect.poll(() => fits.connack?.reasonCode).toBe(0);
     const large = open();
     large.socket.write(connect(connectBytesMax + 1, ProtocolLevel.V5));
     await large.closed();
@@ -165,10 +165,10 @@ describe("messages", () => {
     const away = await open().signOn({ clientId: "away", properties: kept });
     await away.subscribe("a");
     away.end();
-    await expect.poll(() => fixture.harness.metrics.text(), poll).toMatch(/mooring_gateway_connections 0\n/);
+    await expect.poll(() => fixture.harness.metrics.text()).toMatch(/mooring_gateway_connections 0\n/);
     const publisher = await open().signOn();
     for (let i = 0; i < count; i++) expect(await publisher.acknowledged(publisher.publish("a", `${i}`.padEnd(bytes, "x")))).toBe(0);
-    await expect.poll(() => fixture.harness.metrics.text(), poll).toMatch(/mooring_gateway_queue_dropped [1-9]/);
+    await expect.poll(() => fixture.harness.metrics.text()).toMatch(/mooring_gateway_queue_dropped [1-9]/);
     const back = await open().signOn({ clientId: "away", cleanStart: false, properties: kept });
     await back.message(({ payload }) => payload.startsWith(`${count - 1}`));
     expect(back.messages[0]?.payload.startsWith("0")).toBe(false);

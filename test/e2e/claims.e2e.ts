@@ -8,7 +8,8 @@ import type { JsonObject } from "@mooring/contracts";
 import { run, until } from "@mooring/testkit";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { randomLoopback } from "./harness/addresses.ts";
-import { createProduct, type Target, type TestDevice } from "./harness/devices.ts";
+import type { Target, TestDevice } from "./harness/devices.ts";
+import { createFleet, type Fleet } from "./harness/fleets.ts";
 import { connectPublic, nobody } from "./harness/grpc.ts";
 import { connectionArgs, listen, publish, request } from "./harness/mosquitto.ts";
 import { report as reportOf } from "./harness/reports.ts";
@@ -23,28 +24,6 @@ beforeAll(async () => {
 
 const report = reportOf({ Temperature: 21 });
 const provision = { to: "/ext/claim/provision", from: "/ext/claim/provision_reply" };
-
-interface Fleet {
-  readonly productKey: string;
-  /** With the claim's certificate. */
-  readonly claim: TestDevice;
-  readonly path: string;
-  readonly hookSecret: string;
-}
-
-async function createFleet(settings: JsonObject = {}): Promise<Fleet> {
-  const { productKey } = await createProduct(platform);
-  const base = `/v1/products/${productKey}/claims`;
-  const created = await platform.api(base, { method: "POST", body: { name: "line-4", ...settings } });
-  if (created.status !== 201) throw new Error(`the claim was refused: ${created.text}`);
-  const { chainPem, privateKeyPem, hookSecret } = created.body as Record<string, string>;
-  const folder = tempFolder("claim");
-  const [certFile, keyFile] = [join(folder, "claim.pem"), join(folder, "claim.key")];
-  writeFileSync(certFile, chainPem ?? "");
-  writeFileSync(keyFile, privateKeyPem ?? "");
-  const claim = { platform, productKey, deviceName: "claim", path: "", certFile, keyFile, topic: () => "" };
-  return { productKey, claim, path: `${base}/line-4`, hookSecret: hookSecret ?? "" };
-}
 
 /** A key of the device's own, in a file, and a request for it. */
 async function newKey(): Promise<{ readonly csr: string; readonly keyFile: string }> {
@@ -71,7 +50,7 @@ async function ask(fleet: Fleet, payload: object): Promise<Record<string, unknow
 
 describe("a claim", () => {
   test("mosquitto gets a certificate with it, and posts as the device that it became", async () => {
-    const fleet = await createFleet({ namePattern: "t-{serial}", tags: { site: "berlin" } });
+    const fleet = await createFleet(platform, { namePattern: "t-{serial}", tags: { site: "berlin" } });
     const { csr, keyFile } = await newKey();
     const answer = await ask(fleet, { id: "1", csr, serial: "A17" });
     expect(answer).toMatchObject({ id: "1", code: 200, productKey: fleet.productKey, deviceName: "t-A17" });
@@ -94,7 +73,7 @@ describe("a claim", () => {
   });
 
   test("in AWS's form: a certificate from a request, and the device by its ownership token", async () => {
-    const fleet = await createFleet();
+    const fleet = await createFleet(platform);
     const { csr, keyFile } = await newKey();
     const create = "$aws/certificates/create-from-csr/json";
     const first = await request(
@@ -115,7 +94,7 @@ describe("a claim", () => {
   });
 
   test("curl gets a certificate over HTTPS, and the claim is good for nothing else there", async () => {
-    const fleet = await createFleet();
+    const fleet = await createFleet(platform);
     const { csr, keyFile } = await newKey();
     const curl = async (path: string, body: object) => {
       const { claim } = fleet;
@@ -139,7 +118,7 @@ describe("a claim", () => {
   });
 
   test("may say and hear nothing else, and is ended within 2 s when it is revoked, as its list and answers say", async () => {
-    const fleet = await createFleet();
+    const fleet = await createFleet(platform);
     const { claim, productKey } = fleet;
     expect((await publish(claim, `/sys/${productKey}/claim/thing/event/property/post`, report)).code).not.toBe(0);
     await expect(listen(claim, "#")).rejects.toThrow(/ended|vain/);
@@ -174,7 +153,7 @@ describe("a claim", () => {
 
   test("asks the hook, signed, which may refuse; when it is down nobody is provisioned; and gRPC does what REST does", async () => {
     const hook = await startHook();
-    const fleet = await createFleet({ hookUrl: hook.url });
+    const fleet = await createFleet(platform, { hookUrl: hook.url });
     hook.answer = { allowProvisioning: false, reason: "not on the list" };
     const { csr } = await newKey();
     const refused = await ask(fleet, { csr, serial: "hook-1" });

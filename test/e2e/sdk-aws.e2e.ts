@@ -1,10 +1,15 @@
 // Things on AWS's device SDKs, unchanged: version 1 (JavaScript) and version 2 (C below; MQTT 3.1.1 and 5), as their npm packages have them.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { JsonObject } from "@mooring/contracts";
 import { until } from "@mooring/testkit";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createDevice, type Target, type TestDevice } from "./harness/devices.ts";
 import { desire, shadowOf } from "./harness/documents.ts";
+import { createFleet } from "./harness/fleets.ts";
 import { type SdkDevice, startSdk } from "./harness/sdk.ts";
 import { sharedPlatform } from "./harness/shared-platform.ts";
+import { tempFolder } from "./harness/temp-folder.ts";
 
 let platform: Target;
 beforeAll(async () => {
@@ -69,6 +74,28 @@ describe("AWS's device SDK, version 1", () => {
     thing.tell("publish", topic, "hello");
     expect(await thing.heard("published")).toEqual({ event: "published", topic });
     expect(await thing.heard("message")).toEqual({ event: "message", topic, payload: "hello" });
+  });
+});
+
+describe("AWS's fleet provisioning by claim", () => {
+  test.each([
+    ["MQTT 3.1.1", "311"],
+    ["MQTT 5", "5"],
+  ])("over %s: a key and certificate, then the thing, which connects with them", async (_name, mqtt) => {
+    const { claim } = await createFleet(platform);
+    const nobody = await startVersion2(claim, mqtt);
+    nobody.tell("createKeys");
+    const { answer } = (await nobody.heard("created")) as { answer: Record<string, string> };
+    nobody.tell("registerThing", "line-4", answer["certificateOwnershipToken"] ?? "", { SerialNumber: `unit-${mqtt}` });
+    const registered = (await nobody.heard("registered"))["answer"] as JsonObject;
+    expect(registered).toMatchObject({ thingName: `${claim.productKey}.unit-${mqtt}` });
+    const folder = tempFolder("thing");
+    const [certFile, keyFile] = [join(folder, "thing.pem"), join(folder, "thing.key")];
+    writeFileSync(certFile, answer["certificatePem"] ?? "");
+    writeFileSync(keyFile, answer["privateKey"] ?? "");
+    const thing = await startVersion2({ ...claim, deviceName: `unit-${mqtt}`, certFile, keyFile }, mqtt);
+    thing.tell("update", { reported: { TargetTemperature: 20 } });
+    expect(await thing.heard("updated")).toMatchObject({ answer: { version: 1 } });
   });
 });
 

@@ -2,7 +2,7 @@
 "use strict";
 const { listen, say, sdk } = require("./lines.cjs");
 
-const { iot, iotshadow, mqtt, mqtt5 } = sdk("aws-iot-device-sdk-v2");
+const { iot, iotidentity, iotshadow, mqtt, mqtt5 } = sdk("aws-iot-device-sdk-v2");
 const [version, thingName] = process.argv.slice(2);
 const { host, port, caPath, certPath, keyPath, clientId } = JSON.parse(process.argv[4]);
 const limits = { maxRequestResponseSubscriptions: 8, maxStreamingSubscriptions: 4, operationTimeoutInSeconds: 20 };
@@ -24,6 +24,7 @@ function startMqtt5() {
   client.start();
   return {
     shadows: iotshadow.IotShadowClientv2.newFromMqtt5(client, limits),
+    identities: iotidentity.IotIdentityClientv2.newFromMqtt5(client, limits),
     publish: async (topicName, payload) => (await client.publish({ topicName, payload, qos: 1 })).reasonCode,
     subscribe: async (topicFilter) => (await client.subscribe({ subscriptions: [{ topicFilter, qos: 1 }] })).reasonCodes[0],
   };
@@ -44,12 +45,13 @@ function startMqtt311() {
   connection.connect().catch(() => undefined);
   return {
     shadows: iotshadow.IotShadowClientv2.newFromMqtt311(connection, limits),
+    identities: iotidentity.IotIdentityClientv2.newFromMqtt311(connection, limits),
     publish: (topic, payload) => connection.publish(topic, payload, mqtt.QoS.AtLeastOnce).then(() => 0),
     subscribe: (topic) => connection.subscribe(topic, mqtt.QoS.AtLeastOnce).then(({ error_code }) => error_code ?? 0),
   };
 }
 
-const { shadows, publish, subscribe } = version === "5" ? startMqtt5() : startMqtt311();
+const { shadows, identities, publish, subscribe } = version === "5" ? startMqtt5() : startMqtt311();
 
 function follow(event, stream) {
   stream.on("incomingPublish", ({ message }) => say(event, { message }));
@@ -67,6 +69,9 @@ listen({
   remove: async () => say("removed", { answer: await shadows.deleteShadow({ thingName }) }),
   updateNamed: async (shadowName, state) => say("updated", { answer: await shadows.updateNamedShadow({ thingName, shadowName, state }) }),
   getNamed: async (shadowName) => say("got", { answer: await shadows.getNamedShadow({ thingName, shadowName }) }),
+  createKeys: async () => say("created", { answer: await identities.createKeysAndCertificate({}) }),
+  registerThing: async (templateName, certificateOwnershipToken, parameters) =>
+    say("registered", { answer: await identities.registerThing({ templateName, certificateOwnershipToken, parameters }) }),
   publish: async (topic, payload) => say("published", { topic, reasonCode: await publish(topic, payload) }),
   subscribe: async (topic) => say("subscribed", { topic, reasonCode: await subscribe(topic) }),
 });

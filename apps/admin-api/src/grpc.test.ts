@@ -98,6 +98,8 @@ test("operations of our own processes are closed to every key, for whatever is a
     "devices.renewCertificate": () => apis.devices.renewCertificate(forged, { csrPem: "", fingerprint: "" }),
     "devices.getRevocationList": () => apis.devices.getRevocationList(forged, { authorityId: "a" }),
     "devices.answerStatusRequest": () => apis.devices.answerStatusRequest(forged, { authorityId: "a", request: new Uint8Array([1]) }),
+    "devices.findSubDevices": () => apis.devices.findSubDevices(forged, { gatewayId: "g", devices: [device] }),
+    "devices.proveSubDevices": () => apis.devices.proveSubDevices(forged, { proofs: [] }),
     "devices.findTags": () => apis.devices.findTags(forged, { deviceIds: ["d1"] }),
     "devices.listProductOptions": () => apis.devices.listProductOptions(forged, {}),
     "devices.listChanges": () => apis.devices.listChanges(forged, {}),

@@ -58,7 +58,7 @@ describe.skipIf(redis === undefined)("webhooks, their tries scheduled by the job
     let isPaused = false;
     groups.say("dev-1");
     start({ isPaused: () => isPaused });
-    await expect.poll(() => offsets(receiver.received)).toEqual([1]);
+    await expect.poll(() => groups.acknowledged).toEqual([1]);
     isPaused = true;
     groups.webhooks.changed.notify();
     await expect.poll(() => metrics.current.text()).toContain("mooring_webhook_endpoints 0");

@@ -67,9 +67,13 @@ test("a message for no session that is there is not stored", async () => {
 });
 
 test("ops that change no row write nothing", async () => {
-  const before = await lastWrite();
-  await writer.apply([]);
-  expect(await lastWrite()).toBe(before);
+  const writesNothing = async (): Promise<boolean> => {
+    const before = await lastWrite();
+    await writer.apply([]);
+    return (await lastWrite()) === before;
+  };
+  // Others write to their own databases on the same server: there is a moment in which nobody does.
+  await expect.poll(writesNothing).toBe(true);
 });
 
 test("a run that leaves a session with too many subscriptions stores nothing of itself", async () => {

@@ -9,6 +9,7 @@ import { run, until } from "@mooring/testkit";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { randomLoopback } from "./harness/addresses.ts";
 import type { Target, TestDevice } from "./harness/devices.ts";
+import { shadowOf } from "./harness/documents.ts";
 import { createFleet, type Fleet } from "./harness/fleets.ts";
 import { connectPublic, nobody } from "./harness/grpc.ts";
 import { connectionArgs, listen, publish, request } from "./harness/mosquitto.ts";
@@ -89,6 +90,9 @@ describe("a claim", () => {
     const second = await request(fleet.claim, { to: template, from: `${template}/accepted` }, body);
     expect(JSON.parse(second.stdout)).toEqual({ deviceConfiguration: {}, thingName: `${fleet.productKey}.A17-aws` });
     expect((await post(device)).code).toBe(0);
+    // A shadow that holds nothing is none to AWS, and the report comes to it a moment after it was acknowledged.
+    const path = `/v1/products/${fleet.productKey}/devices/A17-aws`;
+    await until("the shadow to have it", async () => (await shadowOf({ platform, path })).reported["Temperature"] === 21);
     const get = `$aws/things/${fleet.productKey}.A17-aws/shadow/get`;
     expect(JSON.parse((await request(device, { to: get, from: `${get}/accepted` }, "")).stdout)).toHaveProperty("version");
   });

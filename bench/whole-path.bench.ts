@@ -37,11 +37,12 @@ export const benchmark: Benchmark = {
     try {
       const fleet = await createFleet(platform, devices, { certificates: false });
       const ledger = await openLedger(platform.databaseUrl);
-      const subscriber = startSubscriber(platform);
       try {
-        return await runSteps({ platform, fleet, ledger, subscriber }, options);
+        const subscriber = startSubscriber(platform);
+        const findings = await runSteps({ platform, fleet, ledger, subscriber }, options).finally(subscriber.end);
+        await subscriber.ended;
+        return findings;
       } finally {
-        await subscriber.stop();
         await ledger.close();
       }
     } finally {

@@ -44,6 +44,8 @@ const behind = `
 
 export async function openLedger(databaseUrl: string): Promise<Ledger> {
   const client = new pg.Client({ connectionString: databaseUrl, application_name: "bench-ledger" });
+  // What ends the connection ends the question that waits, too, and is told there.
+  client.on("error", () => undefined);
   await client.connect();
   const one = async (text: string, values: unknown[] = []): Promise<string> => {
     const { rows } = await client.query<{ found: string }>(text, values);

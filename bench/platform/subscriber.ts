@@ -13,7 +13,9 @@ export interface Subscriber {
   readonly delivered: () => number;
   /** The highest offset that came. */
   readonly last: () => number;
-  stop(): Promise<void>;
+  readonly end: () => void;
+  /** Resolves after `end`; rejects when the stream broke before. */
+  readonly ended: Promise<void>;
 }
 
 export function startSubscriber(platform: Platform): Subscriber {
@@ -42,16 +44,13 @@ export function startSubscriber(platform: Platform): Subscriber {
       if (unacknowledged === acknowledgeRecords) due.abort();
     }
   };
-  const receiving = receive();
-  // Met by stop(); until then it must not count as unhandled.
-  receiving.catch(() => undefined);
+  const ended = receive().finally(() => client.stop());
+  // Looked at in the end; until then it must not count as unhandled.
+  ended.catch(() => undefined);
   return {
     delivered: () => delivered,
     last: () => last,
-    async stop() {
-      stopped.abort();
-      await receiving;
-      await client.stop();
-    },
+    end: () => stopped.abort(),
+    ended,
   };
 }

@@ -1,8 +1,8 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findClient, run } from "@mooring/testkit";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { post, report, sys, useGateway } from "./fixture.test-support.ts";
 import { productKey } from "./harness.test-support.ts";
 
@@ -13,6 +13,7 @@ const [publisher, subscriber, curl] = [await findClient("mosquitto_pub"), await 
 async function files(): Promise<{ readonly ca: string; readonly cert: string; readonly key: string }> {
   const credential = await fixture.harness.credential("dev-1");
   const dir = await mkdtemp(join(tmpdir(), "mooring-gateway-"));
+  onTestFinished(() => rm(dir, { recursive: true }));
   const paths = { ca: join(dir, "ca.pem"), cert: join(dir, "device.pem"), key: join(dir, "device.key") };
   await writeFile(paths.ca, credential.ca);
   await writeFile(paths.cert, credential.certificatePem);

@@ -1,12 +1,13 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { findPackages } from "./npm-cache.ts";
 
 /** A package that needs nothing, or one that nobody can get. */
 async function folderOf(dependencies: Readonly<Record<string, string>>): Promise<string> {
   const folder = await mkdtemp(path.join(tmpdir(), "mooring-npm-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
   const named = { name: `p${path.basename(folder)}`.toLowerCase(), version: "1.0.0" };
   const lock = { ...named, lockfileVersion: 3, requires: true, packages: { "": { ...named, dependencies } } };
   await writeFile(path.join(folder, "package.json"), JSON.stringify({ ...named, dependencies }));
@@ -19,7 +20,7 @@ test("what a lock names is installed once into the cache folder, and found there
   const found = await findPackages(folder);
   expect(JSON.parse(await readFile(path.join(found ?? "", "package.json"), "utf8"))).toHaveProperty("version", "1.0.0");
   expect(await findPackages(folder)).toBe(found);
-  await Promise.all([folder, found ?? ""].map((one) => rm(one, { recursive: true })));
+  await rm(found ?? "", { recursive: true });
 });
 
 test("where it cannot be installed, that is an error when it is required and is said loudly otherwise", { timeout: 60_000 }, async () => {

@@ -54,6 +54,14 @@ export function describeThingModelApi(title: string, open: () => Promise<Harness
       expect(await api.get(owner, { name, version })).toEqual({ model, document, imports: [] });
     });
 
+    test("a version that differs from another one in build metadata only is refused (SemVer 2.0.0 s10)", async () => {
+      const owner = makeCaller();
+      await api.publish(owner, { name, version: "1.0.0+a", document: makeDocument() });
+      const twin = { name, version: "1.0.0+b", document: makeDocument(7) };
+      expect(await errorOf(api.publish(owner, twin))).toMatchObject({ code: "failedPrecondition" });
+      expect(await errorOf(api.get(owner, { name, version: "1.0.0+b" }))).toMatchObject({ code: "notFound" });
+    });
+
     test("of two texts published at once under one version, one is refused as existing already", async () => {
       const owner = makeCaller();
       const attempts = [1, 2, 3, 4].map((maximum) => api.publish(owner, { name, version, document: makeDocument(maximum) }));

@@ -7,7 +7,7 @@ import { assertKey, assertRetirement, incompatible, noModel, refusal, tenantFor,
 import { isModelName, isVersion } from "./names.ts";
 import type { ModelStore, StateChange, StoredModel } from "./ports.ts";
 import { createReading } from "./reading.ts";
-import { isRange, neighbours, resolveRange } from "./versions.ts";
+import { compareVersions, isRange, neighbours, resolveRange } from "./versions.ts";
 
 export interface ThingModelServiceDeps {
   readonly models: ModelStore;
@@ -140,6 +140,12 @@ export function createThingModelService({ models, clock }: ThingModelServiceDeps
   /** What is otherwise than in the version before, and what breaks a promise: to it, or of this one to the version after. */
   async function compareNeighbours(tenantId: string, { name, version }: Publication, model: NonNullable<CheckedModel["model"]>) {
     const others = (await models.list(tenantId, name, versionsMax)).filter(({ state }) => state !== "draft");
+    const twin = others.find((other) => other.version !== version && compareVersions(other.version, version) === 0);
+    if (twin !== undefined)
+      throw new PlatformError(
+        "failedPrecondition",
+        `${name} ${version} differs from ${twin.version} in build metadata only, which says nothing of what is newer (SemVer 2.0.0 s10)`,
+      );
     const { before, after } = neighbours(
       version,
       others.map((other) => other.version),

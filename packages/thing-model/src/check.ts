@@ -4,6 +4,7 @@ import { formats } from "./formats.ts";
 import { limits } from "./limits.ts";
 import type { Pattern } from "./pattern.ts";
 import type { DataSchema } from "./schema.ts";
+import { spend } from "./work.ts";
 
 /** A schema made ready to check values. `check` says whether; explain.ts says why not, from the other members. */
 export interface Checker {
@@ -41,13 +42,19 @@ function createCheck(checker: Omit<Checker, "check">): Check {
     const [allowed, inner] = [constants, check];
     check = (value) => allowed.has(value) && inner(value);
   } else {
-    if (schema.enum !== undefined) check = both(check, (value) => schema.enum?.some((entry) => jsonEquals(entry, value)) === true);
+    if (schema.enum !== undefined) check = both(check, (value) => schema.enum?.some((entry) => isTried(jsonEquals(entry, value))) === true);
     if (schema.const !== undefined) check = both(check, (value) => jsonEquals(schema.const, value));
-    if (choices !== undefined) check = both(check, (value) => choices.some((choice) => choice.check(value)));
+    if (choices !== undefined) check = both(check, (value) => choices.some((choice) => isTried(choice.check(value))));
   }
   if (schema.nullable !== true) return check;
   const inner = check;
   return (value) => value === null || inner(value);
+}
+
+/** One of many alternatives was tried. */
+function isTried(fits: boolean): boolean {
+  spend(1);
+  return fits;
 }
 
 function both(first: Check, second: Check): Check {

@@ -1,5 +1,5 @@
 import type { JsonValue } from "@mooring/contracts";
-import { canonicalJson } from "./canonical.ts";
+import { canonicalJson, jsonEquals } from "./canonical.ts";
 import { createChecker } from "./check.ts";
 import { pointerToken } from "./json.ts";
 import { limits } from "./limits.ts";
@@ -164,6 +164,8 @@ function compareChoices(before: DataSchema, after: DataSchema, place: Place): vo
       ...(gone.length > 0 ? [`has ${list(gone)} no more`] : []),
       ...(added.length > 0 ? [`has ${list(added)} in addition`] : []),
     ].join(" and ");
+    const moved = movedNames(before, after);
+    if (moved.length > 0) add(place, quality, "different", `has other values for ${list(moved)}`);
     if (text !== "") add(place, quality, gone.length > 0 && added.length > 0 ? "different" : gone.length > 0 ? "narrower" : "wider", text);
   } else if (from === undefined && to === undefined && before.choices !== undefined && after.choices !== undefined) {
     compareAlternatives(before, after, place);
@@ -174,6 +176,13 @@ function compareChoices(before: DataSchema, after: DataSchema, place: Place): vo
     const fits = createChecker(after, new Map()).check;
     add(place, quality, [...from.values()].every(fits) ? "wider" : "different", "has no list of values any more");
   } else add(place, quality, "different", "has other alternatives");
+}
+
+/** Names of constants that stand for another value now: who sends or hears the old one means something else by it. */
+function movedNames(before: DataSchema, after: DataSchema): string[] {
+  const newer = new Map(after.choices?.map(({ name, schema }) => [name, schema.const]));
+  const moved = (before.choices ?? []).filter(({ name, schema }) => newer.has(name) && !jsonEquals(newer.get(name), schema.const));
+  return moved.map(({ name }) => name);
 }
 
 /** Alternatives that are more than constants are told apart by their names. */

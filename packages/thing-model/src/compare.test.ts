@@ -44,6 +44,11 @@ const narrowings: readonly (readonly [title: string, wide: JsonObject, narrow: J
 ];
 
 const incompatible: readonly (readonly [title: string, before: JsonObject, after: JsonObject])[] = [
+  [
+    "names of constants that change places",
+    { sdfChoice: { off: { const: 0 }, on: { const: 1 } } },
+    { sdfChoice: { off: { const: 1 }, on: { const: 0 } } },
+  ],
   ["another type", { type: "string" }, { type: "number" }],
   ["another unit", { type: "number", unit: "Cel" }, { type: "number", unit: "K" }],
   ["another sdfType", { type: "string" }, { type: "string", sdfType: "byte-string" }],

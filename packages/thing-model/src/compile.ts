@@ -116,7 +116,7 @@ function compileInto({ document, findings: resolveFindings }: ResolvedSdf, findi
   checkDefaults(data, builder, findings);
   const form = canonicalJson({ version: FORM_VERSION, ...data }, FORM_DEPTH_MAX) ?? "";
   const contentHash = createHash("sha256").update(form).digest("hex");
-  return Object.freeze({ contentHash, ...data, ...createValidators(data, builder.patterns) });
+  return Object.freeze({ contentHash, size: form.length, ...data, ...createValidators(data, builder.patterns) });
 }
 
 /** Events and services are called by name in topics, as one level: `thing/event/{name}/post`, `thing/service/{name}`. */

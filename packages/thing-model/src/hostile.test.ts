@@ -231,4 +231,26 @@ describe("a payload", () => {
     const params = numbered(100_000, () => 1);
     expect(cpuMs(() => model?.validateProperties(params))).toBeLessThan(boundMs);
   });
+
+  const tooMuch = [{ pointer: "", expected: "checked within bounded work" }];
+
+  test("of one long text under hundreds of alternatives, each with a large pattern, is refused within half a second of CPU", () => {
+    const sdfData = { s: { type: "string", pattern: "b(a?){240}a{240}$" } };
+    const alternatives = numbered(1_500, () => ({ sdfRef: "#/sdfData/s" }));
+    const { model } = checkModel(JSON.stringify({ sdfData, sdfObject: { O: { sdfProperty: { p: { sdfChoice: alternatives } } } } }));
+    const params = { p: "a".repeat(5_000) };
+    expect(model?.validateProperties(params)).toMatchObject(tooMuch);
+    expect(cpuMs(() => model?.validateProperties(params))).toBeLessThan(boundMs);
+    // What one payload has cost is not held against the next.
+    expect(model?.validateProperties({ p: "x" })).toMatchObject([{ pointer: "/p" }]);
+  });
+
+  test("of many items under many alternatives is refused within half a second of CPU", () => {
+    const alternatives = numbered(1_500, (index) => ({ minimum: 10_000 - index }));
+    const { model } = checkModel(inObject({ sdfProperty: { list: { type: "array", items: { sdfChoice: alternatives } } } }));
+    const params = { list: Array.from({ length: 60_000 }, () => 8_502) };
+    expect(model?.validateProperties({ list: [8_502] })).toEqual([]);
+    expect(model?.validateProperties(params)).toMatchObject(tooMuch);
+    expect(cpuMs(() => model?.validateProperties(params))).toBeLessThan(boundMs);
+  });
 });

@@ -32,6 +32,8 @@ export const limits = {
   patternStatesPerModelMax: 10_000,
   /** States times characters of one match, about 50 ms of work; a longer text does not match. */
   patternWorkMax: 4_000_000,
+  /** Patterns and alternatives of one payload together: states times characters, and alternatives tried. Some 50 ms. */
+  payloadWorkMax: 8_000_000,
   /** Field errors kept for one validated payload. */
   fieldErrorsMax: 50,
   /** Nesting of items compared by uniqueItems. */

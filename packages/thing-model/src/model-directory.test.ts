@@ -3,9 +3,9 @@ import { expect, test, vi } from "vitest";
 import { createModelDirectory } from "./model-directory.ts";
 
 const caller: Caller = { tenantId: asTenantId("t"), principal: "key:1", role: "operator" };
-const document = JSON.stringify({ sdfObject: { Lamp: { sdfProperty: { On: { type: "boolean" } } } } });
+const lamp = JSON.stringify({ sdfObject: { Lamp: { sdfProperty: { On: { type: "boolean" } } } } });
 
-function setUp() {
+function setUp(document = lamp) {
   const asked: string[] = [];
   let outage = false;
   let product = { tenantId: "t", productKey: "lamp1", validation: "enforce", thingModel: { name: "lamp", version: "1.0.0" } } as Product;
@@ -76,4 +76,26 @@ test("a range is asked about again after a second, or at once when told, and wha
   } finally {
     vi.useRealTimers();
   }
+});
+
+test("models that are large once their references are written out make room for each other", async () => {
+  const words = Array.from({ length: 5_000 }, (_, index) => `word-${index}`);
+  const properties = Object.fromEntries(Array.from({ length: 60 }, (_, index) => [`p${index}`, { sdfRef: "#/sdfData/word" }]));
+  const large = JSON.stringify({ sdfData: { word: { type: "string", enum: words } }, sdfObject: { Large: { sdfProperty: properties } } });
+  const { directory, asked, setProduct } = setUp(large);
+  const versions = Array.from({ length: 8 }, (_, index) => `${index + 1}.0.0`);
+  const ask = async (version: string) => {
+    setProduct({ thingModel: { name: "lamp", version } });
+    return (await directory.forProduct(caller, "lamp1")).model?.size ?? 0;
+  };
+  const size = await ask("1.0.0");
+  // Were they few enough to be kept all, nothing would be proved.
+  expect(size * versions.length).toBeGreaterThan(16_000_000);
+  for (const version of versions) await ask(version);
+  expect(asked).toHaveLength(8);
+  // The last ones are here, the first one is not.
+  await ask("8.0.0");
+  expect(asked).toHaveLength(8);
+  await ask("1.0.0");
+  expect(asked).toHaveLength(9);
 });

@@ -34,8 +34,10 @@ export interface ModelDirectoryDeps {
   readonly service: string;
 }
 
-/** About 100 KB a model: 1,000 of them stay below 100 MB. */
+/** About 60 KB a model: 1,000 of them stay below 100 MB. */
 const compiledMax = 1_000;
+/** Of all that are kept, as JSON; see CompiledModel.size. The one used last is kept whatever its size. */
+const charactersMax = 16_000_000;
 
 /** A range is asked about again after this long. */
 const rangeTrustMs = 1_000;
@@ -44,6 +46,9 @@ const rangeTrustMs = 1_000;
 export function createModelDirectory(deps: ModelDirectoryDeps): ModelDirectory {
   const self = serviceCaller(deps.service);
   const compiled = new Map<string, Promise<CompiledModel>>();
+  /** Of those of `compiled` that are here. */
+  const sizes = new Map<string, number>();
+  let characters = 0;
   /** For pins that are ranges: when it was last asked which version that is. */
   const resolvedAt = new Map<string, number>();
 
@@ -64,16 +69,36 @@ export function createModelDirectory(deps: ModelDirectoryDeps): ModelDirectory {
       if (modelRangePattern.test(version)) resolvedAt.set(key, performance.now());
       model = load(tenantId, name, version);
       // A failure must be tried again by the next one who asks, not kept.
-      model.catch(() => compiled.delete(key));
+      model.then(
+        ({ size }) => weigh(key, size),
+        () => drop(key),
+      );
     }
     compiled.delete(key);
     compiled.set(key, model); // the last in the map is the one used last
-    const oldest = compiled.size > compiledMax ? compiled.keys().next().value : undefined;
-    if (oldest !== undefined) {
-      compiled.delete(oldest);
+    makeRoom();
+    return model;
+  }
+
+  function weigh(key: string, size: number): void {
+    if (!compiled.has(key)) return;
+    characters += size - (sizes.get(key) ?? 0);
+    sizes.set(key, size);
+    makeRoom();
+  }
+
+  function makeRoom(): void {
+    for (const oldest of compiled.keys()) {
+      if (compiled.size === 1 || (compiled.size <= compiledMax && characters <= charactersMax)) return;
+      drop(oldest);
       resolvedAt.delete(oldest);
     }
-    return model;
+  }
+
+  function drop(key: string): void {
+    compiled.delete(key);
+    characters -= sizes.get(key) ?? 0;
+    sizes.delete(key);
   }
 
   function isOld(key: string): boolean {

@@ -50,6 +50,8 @@ export interface PropertyReport {
 export interface CompiledModel {
   /** SHA-256 (64 hexadecimal digits) over the data below: equal for documents that mean the same, different otherwise. */
   readonly contentHash: string;
+  /** Characters of the data below as JSON: what the model takes in memory grows with it, to some six times as many bytes. */
+  readonly size: number;
   readonly properties: readonly PropertyModel[];
   readonly events: readonly EventModel[];
   readonly services: readonly ServiceModel[];

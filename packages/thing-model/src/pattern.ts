@@ -1,6 +1,7 @@
 import { limits } from "./limits.ts";
 import { PatternError } from "./pattern-automaton.ts";
 import { readPattern } from "./pattern-reader.ts";
+import { spend } from "./work.ts";
 
 /**
  * Patterns in time linear in the text, whatever the pattern: the `pattern` quality comes from a tenant, and the text from a device.
@@ -15,7 +16,7 @@ export interface Pattern {
   readonly source: string;
   /** Size of the automaton; the time of one match is at most this times the length of the text. */
   readonly states: number;
-  /** True when the text contains a match. False for a text longer than `limits.patternWorkMax / states`. */
+  /** True when the text contains a match. False for a text longer than `limits.patternWorkMax / states`. Throws TooMuchWork; see work.ts. */
   matches(text: string): boolean;
 }
 
@@ -34,6 +35,10 @@ export function compilePattern(source: string): Pattern {
   return Object.freeze({
     source,
     states: automaton.states,
-    matches: (text: string) => text.length <= lengthMax && automaton.matches(text),
+    matches(text: string) {
+      if (text.length > lengthMax) return false;
+      spend(text.length * automaton.states);
+      return automaton.matches(text);
+    },
   });
 }

@@ -6,6 +6,7 @@ import { pointerToken } from "./json.ts";
 import type { CompiledModel, ModelData, PropertyReport } from "./model.ts";
 import type { Pattern } from "./pattern.ts";
 import type { DataSchema } from "./schema.ts";
+import { beginPayload, endPayload, TooMuchWork } from "./work.ts";
 
 type Validators = Pick<
   CompiledModel,
@@ -21,6 +22,9 @@ interface PropertySlot {
 }
 
 const NO_ERRORS: readonly FieldError[] = Object.freeze([]);
+const tooMuchWork = new FieldErrors();
+tooMuchWork.add("", "checked within bounded work", "so many long texts or items under so many patterns or alternatives");
+const TOO_MUCH_WORK: readonly FieldError[] = Object.freeze(tooMuchWork.list);
 
 /** Makes the validators of a model's data; `patterns` are its compiled patterns. */
 export function createValidators(data: ModelData, patterns: ReadonlyMap<string, Pattern>): Validators {
@@ -34,12 +38,29 @@ export function createValidators(data: ModelData, patterns: ReadonlyMap<string, 
   const inputs = new Map(data.services.map((service) => [service.name, checkerOf(service.input)]));
   const outputs = new Map(data.services.map((service) => [service.name, checkerOf(service.output)]));
   return {
-    validateProperties: (params) => validateProperties(slots, params),
+    validateProperties: bounded((params) => validateProperties(slots, params)),
     unwrapProperties: (params) => unwrapProperties(slots, params),
-    validateEvent: (name, value) => validateNamed(events, name, value, "event"),
-    validateServiceInput: (name, value) => validateNamed(inputs, name, value, "service"),
-    validateServiceOutput: (name, value) => validateNamed(outputs, name, value, "service"),
-    validateDesired: (patch) => validateDesired(slots, patch),
+    validateEvent: bounded((name, value) => validateNamed(events, name, value, "event")),
+    validateServiceInput: bounded((name, value) => validateNamed(inputs, name, value, "service")),
+    validateServiceOutput: bounded((name, value) => validateNamed(outputs, name, value, "service")),
+    validateDesired: bounded((patch) => validateDesired(slots, patch)),
+  };
+}
+
+/** The same, but a payload that costs too much is refused as a whole. */
+function bounded<Args extends readonly [unknown, unknown?]>(
+  validate: (...args: Args) => readonly FieldError[],
+): (...args: Args) => readonly FieldError[] {
+  return (...args) => {
+    beginPayload();
+    try {
+      return validate(...args);
+    } catch (error) {
+      if (error instanceof TooMuchWork) return TOO_MUCH_WORK;
+      throw error;
+    } finally {
+      endPayload();
+    }
   };
 }
 

@@ -12,7 +12,7 @@ import {
 import { describe, expect, test } from "vitest";
 import { derOf, type Harness } from "../harness.test-support.ts";
 import { makeSigningRequest } from "../signing-request.test-support.ts";
-import { expectRefused, gateway, makeDevice } from "./made-device.test-support.ts";
+import { expectRefused, gateway, makeDevice, makeKeyPair } from "./made-device.test-support.ts";
 
 export interface Registered {
   readonly authority: MadeParty;
@@ -160,6 +160,25 @@ export function describeAuthorities(given: () => Harness): void {
       const { der } = makeCertificate({ commonNames: [deviceName], issuer: authority });
       await expectRefused(api.authenticateCertificate(gateway, { certificateDer: der }));
       expect((await api.listCertificates(owner, { productKey, deviceName })).certificates).toEqual([certificate.certificate]);
+    });
+
+    test("nor is one with a secret or a public key; one that was created and has nothing yet is provisioned", async () => {
+      const { api } = given();
+      const owner = makeCaller();
+      const { productKey } = await makeDevice(api, owner);
+      await api.updateProduct(owner, { productKey, secretAuthentication: true });
+      for (const deviceName of ["with-secret", "with-key", "bare-one"]) await api.createDevice(owner, { productKey, deviceName });
+      await api.createDeviceSecret(owner, { productKey, deviceName: "with-secret" });
+      const { publicKeyPem } = makeKeyPair("ES256");
+      await api.addPublicKey(owner, { productKey, deviceName: "with-key", publicKeyPem });
+      const { authority } = await registerAuthority(api, owner, { mode: "provision", template: { productKey } });
+      const knock = (name: string) =>
+        api.authenticateCertificate(gateway, { certificateDer: makeCertificate({ commonNames: [name], issuer: authority }).der });
+      for (const name of ["with-secret", "with-key"]) {
+        await expectRefused(knock(name));
+        expect((await api.listCertificates(owner, { productKey, deviceName: name })).certificates).toEqual([]);
+      }
+      expect(await knock("bare-one")).toMatchObject({ device: { deviceName: "bare-one" } });
     });
 
     test("its revocation list is obeyed, and once it is out of date only this authority's devices are refused", async () => {

@@ -138,6 +138,21 @@ export function describeCertificateLife(given: () => Harness): void {
       expect(await kept()).toEqual([]);
     });
 
+    test("a key that others have is told of on the list, whatever its certificate is on it for", async () => {
+      const { api, database } = given();
+      const owner = makeCaller();
+      const { productKey, deviceName, certificate } = await makeDevice(api, owner);
+      const { fingerprint, serial } = certificate.certificate;
+      await database.pool.query(
+        `INSERT INTO revocations (authority_id, serial, revoked_at, reason, not_after)
+         SELECT authority_id, serial, '2026-01-01', 'superseded', not_after FROM certificates WHERE fingerprint = $1`,
+        [fingerprint],
+      );
+      await api.revokeCertificate(owner, { productKey, deviceName, fingerprint, reason: "keyCompromise" });
+      const { rows } = await database.pool.query("SELECT reason, revoked_at FROM revocations WHERE serial = $1", [serial]);
+      expect(rows).toEqual([{ reason: "keyCompromise", revoked_at: new Date("2026-01-01") }]);
+    });
+
     test("the product says for how long at most and with which subject, the request only which key", async () => {
       const { api } = given();
       const owner = makeCaller();

@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { derOf, type Harness } from "../harness.test-support.ts";
 import { makeSigningRequest } from "../signing-request.test-support.ts";
 import { registerAuthority } from "./authorities.ts";
-import { expectRefused, gateway, makeDevice } from "./made-device.test-support.ts";
+import { expectRefused, gateway, makeDevice, signRegistration } from "./made-device.test-support.ts";
 
 const origin = { protocol: "mqtt-3.1.1", address: "192.0.2.1" };
 
@@ -116,7 +116,13 @@ export function describeClaims(given: () => Harness): void {
       await api.issueCertificate(owner, { productKey, deviceName: "given-1", csrPem: makeSigningRequest().csrPem });
       await api.updateProduct(owner, { productKey, secretAuthentication: true });
       await api.createDeviceSecret(owner, { productKey, deviceName: "given-2" });
-      for (const serial of ["given-1", "given-2"]) expect(await errorOf(made.provision(serial))).toMatchObject({ code: "alreadyExists" });
+      // One that fetched its secret, and has not signed on with it yet.
+      await api.updateProduct(owner, { productKey, registration: "known" });
+      const { secret } = await api.createProductSecret(owner, { productKey });
+      await api.createDevice(owner, { productKey, deviceName: "given-3" });
+      await api.registerDevice(gateway, signRegistration({ productKey, deviceName: "given-3" }, "register", secret));
+      for (const serial of ["given-1", "given-2", "given-3"])
+        expect(await errorOf(made.provision(serial))).toMatchObject({ code: "alreadyExists" });
       expect(await made.provision("bare-1")).toMatchObject({ deviceName: "bare-1" });
       // By hand it got another certificate: from now on it is no claim's any more.
       await api.issueCertificate(owner, { productKey, deviceName: "bare-1", csrPem: makeSigningRequest().csrPem });

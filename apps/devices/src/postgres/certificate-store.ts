@@ -112,11 +112,19 @@ async function insertArrival(tx: Transaction, record: Record, arrival: NewArriva
   const deviceId = existing ?? arrival.device.deviceId;
   if (status === "pending" && (await tx.certificate.count({ where: { authorityId, status } })) >= pendingMax) return "limit";
   if (existing === undefined) await createDevice(tx, arrival.device, by);
-  else if ((await tx.certificate.count({ where: { deviceId, authorityId: { not: authorityId } } })) > 0) return "taken";
+  else if (await isOfAnotherOrigin(tx, deviceId, authorityId)) return "taken";
   else if ((await countUsable(tx, deviceId, by.atMs)) >= activeMax) return "limit";
   await tx.certificate.create({ data: toRow({ ...certificate, deviceId }) });
   await record({ productKey: arrival.device.productKey, deviceId });
   return "inserted";
+}
+
+/** Some credential of the device came otherwise than from this authority: what has none of its certificates and has anything else, or another's certificate. */
+async function isOfAnotherOrigin(tx: Transaction, deviceId: string, authorityId: string): Promise<boolean> {
+  if ((await tx.certificate.count({ where: { deviceId, authorityId: { not: authorityId } } })) > 0) return true;
+  if ((await tx.certificate.count({ where: { deviceId } })) > 0) return false;
+  const row = await tx.device.findUniqueOrThrow({ where: { id: deviceId }, include: { _count: { select: { publicKeys: true } } } });
+  return row.sealedSecret !== null || row.tokenHash !== null || row.activatedAt !== null || row._count.publicKeys > 0;
 }
 
 async function findOwner(tx: Transaction, { tenantId, productKey, deviceName }: Device): Promise<string | "another's" | undefined> {

@@ -50,7 +50,7 @@ async function provisionKnown(
   const { deviceId } = known;
   const certificates = await tx.certificate.findMany({ where: { deviceId }, include: { authority: { select: { issuingPem: true } } } });
   const row = await tx.device.findUniqueOrThrow({ where: { id: deviceId }, include: { _count: { select: { publicKeys: true } } } });
-  const isBare = row.activatedAt === null && row.tokenHash === null && row._count.publicKeys === 0;
+  const isBare = row.activatedAt === null && row.sealedSecret === null && row.tokenHash === null && row._count.publicKeys === 0;
   if (certificates.length === 0) {
     if (!isBare) return "name-taken";
     if (!hasRoom) return "claim-limit";

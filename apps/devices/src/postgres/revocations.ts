@@ -11,7 +11,7 @@ export async function revokeAllOf(tx: Transaction, deviceId: string, atMs: numbe
     WHERE revocations.reason = 'certificateHold' OR revocations.listed`;
 }
 
-/** Puts a certificate on its authority's list. What is on it for good stays as it is; a hold gives way. */
+/** Puts a certificate on its authority's list. What is on it for good stays as it is; a hold gives way, and any other reason does to a key that others have. */
 export async function putRevocation(
   tx: Transaction,
   certificate: { readonly authorityId: string; readonly serial: string; readonly notAfter: Date },
@@ -20,8 +20,10 @@ export async function putRevocation(
   const { authorityId, serial, notAfter } = certificate;
   await tx.$executeRaw`INSERT INTO revocations (authority_id, serial, revoked_at, reason, not_after)
     VALUES (${authorityId}::uuid, ${serial}, ${revocation.at}, ${revocation.reason}, ${notAfter})
-    ON CONFLICT (authority_id, serial) DO UPDATE SET reason = EXCLUDED.reason, revoked_at = EXCLUDED.revoked_at, listed = false
-    WHERE EXCLUDED.reason <> 'certificateHold' AND (revocations.reason = 'certificateHold' OR revocations.listed)`;
+    ON CONFLICT (authority_id, serial) DO UPDATE SET reason = EXCLUDED.reason, listed = false,
+      revoked_at = CASE WHEN revocations.reason = 'certificateHold' OR revocations.listed THEN EXCLUDED.revoked_at ELSE revocations.revoked_at END
+    WHERE EXCLUDED.reason <> 'certificateHold'
+      AND (revocations.reason = 'certificateHold' OR revocations.listed OR EXCLUDED.reason = 'keyCompromise')`;
 }
 
 /** Takes a hold back. */

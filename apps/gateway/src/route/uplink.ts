@@ -11,7 +11,7 @@ import { type Clock, type Log, steadyClock } from "@mooring/kit";
 import type { GatewayCounters } from "../counters.ts";
 import { createMessageId, deriveMessageId } from "../message-id.ts";
 import { Appended, type AppendListener, type UplinkStream } from "../uplink-stream.ts";
-import { parseEnvelope, parseReply, refusalReply, summarize } from "./alink.ts";
+import { type Envelope, parseEnvelope, parseReply, refusalReply, summarize } from "./alink.ts";
 import type { Applied } from "./applied.ts";
 import { BatchAppend } from "./batch-append.ts";
 import { type AnswerCall, CallAnswers } from "./call-answers.ts";
@@ -108,14 +108,21 @@ export class Uplink implements UplinkRoute {
     }
   }
 
-  #report(message: UplinkMessage, product: ProductModel): void {
-    const isEvent = message.meaning.kind === "eventPost";
-    const envelope = parseEnvelope(message.payload, "object");
+  /** Takes over what the envelope says of the message; undefined when it was refused. */
+  #open<E extends Envelope>(message: UplinkMessage, product: ProductModel, envelope: E): E | undefined {
     message.id = envelope.id;
     if (envelope.issue === undefined) giveId(message, product);
     message.releasePayload();
-    if (envelope.issue !== undefined) return this.#refuse(message, [envelope.issue]);
     message.wantsReply = envelope.wantsReply;
+    if (envelope.issue === undefined) return envelope;
+    this.#refuse(message, [envelope.issue]);
+    return undefined;
+  }
+
+  #report(message: UplinkMessage, product: ProductModel): void {
+    const isEvent = message.meaning.kind === "eventPost";
+    const envelope = this.#open(message, product, parseEnvelope(message.payload, "object"));
+    if (envelope === undefined) return;
     const now = this.#deps.clock.now();
     const { body, issues } = isEvent
       ? readEvent(message.meaning.name, envelope.params, product, now)
@@ -125,12 +132,8 @@ export class Uplink implements UplinkRoute {
   }
 
   #pack(message: UplinkMessage, product: ProductModel): void {
-    const envelope = parseEnvelope(message.payload, "object");
-    message.id = envelope.id;
-    if (envelope.issue === undefined) giveId(message, product);
-    message.releasePayload();
-    if (envelope.issue !== undefined) return this.#refuse(message, [envelope.issue]);
-    message.wantsReply = envelope.wantsReply;
+    const envelope = this.#open(message, product, parseEnvelope(message.payload, "object"));
+    if (envelope === undefined) return;
     this.#packs.handle(message, envelope.params, product);
   }
 
@@ -154,12 +157,8 @@ export class Uplink implements UplinkRoute {
   /** One message, many records: it is acknowledged once all are stored, and where one does not fit none is. */
   #batch(message: UplinkMessage, product: ProductModel): void {
     const { device } = message.source;
-    const envelope = parseEnvelope(message.payload, "any");
-    message.id = envelope.id;
-    if (envelope.issue === undefined) giveId(message, product);
-    message.releasePayload();
-    if (envelope.issue !== undefined) return this.#refuse(message, [envelope.issue]);
-    message.wantsReply = envelope.wantsReply;
+    const envelope = this.#open(message, product, parseEnvelope(message.payload, "any"));
+    if (envelope === undefined) return;
     const { params } = envelope;
     const now = this.#deps.clock.now();
     if (message.meaning.kind === "batchPost" && !isJsonObject(params)) {

@@ -66,19 +66,30 @@ const insertPlain = insertInto("r.message_id", `unnest(${parameters}) WITH ORDIN
  * before this one than the window ($13, ms) is another record that somebody gave the same id. In the current segment the unique index knows the id
  * only, so there the new record has another one (`again`): the same for all that come in one window's time, so that the index tells of them what the
  * snapshot does not. That of the time before (`before`) may be within the window as well.
+ *
+ * It has no name, so it is planned each time, for the sizes that tables have then and without the segments below the lowest place to look at ($14). A
+ * plan that is kept would be the one for a segment that had just begun: reading all of it, for each record.
  */
+const isOther = "r.again <> r.message_id";
 const insertProbing = insertInto(
-  `CASE WHEN r.probe_from >= 0 AND r.again <> r.message_id AND (
+  `CASE WHEN r.probe_from >= 0 AND ${isOther} AND (
       SELECT e."offset" FROM event_log AS e
       WHERE e.message_id = r.message_id AND e."offset" >= $9::bigint AND e."offset" < $9::bigint + ${segmentSize} LIMIT 1
     ) IS NOT NULL THEN r.again ELSE r.message_id END`,
   `unnest(${parameters}, $10::bigint[], $11::uuid[], $12::uuid[]) WITH ORDINALITY AS r (${names}, probe_from, again, before, place) ${expected}
-    AND (r.probe_from < 0 OR (
-      SELECT e."offset" FROM event_log AS e
-      WHERE e.message_id = ANY (ARRAY[r.message_id, r.again, r.before]) AND e."offset" >= r.probe_from
-        AND e."offset" < $9::bigint + ${segmentSize} AND e.received_at > to_timestamp((r.received_ms - $13::double precision) / 1000.0) LIMIT 1
+    AND (r.probe_from < 0 OR coalesce(
+      ${inEarlier("r.message_id")},
+      CASE WHEN ${isOther} THEN ${inEarlier("r.again")} END,
+      CASE WHEN ${isOther} THEN ${inEarlier("r.before")} END
     ) IS NULL)`,
 );
+
+/** Of one id at a time: there is nothing cheaper than the index of ids, whatever Postgres believes of the sizes. */
+function inEarlier(id: string): string {
+  return `(SELECT e."offset" FROM event_log AS e
+        WHERE e.message_id = ${id} AND e."offset" >= $14::bigint AND e."offset" >= r.probe_from AND e."offset" < $9::bigint + ${segmentSize}
+          AND e.received_at > to_timestamp((r.received_ms - $13::double precision) / 1000.0) LIMIT 1)`;
+}
 
 export function createPostgresEventLog(pool: Pool, options: PostgresEventLogOptions = {}): PostgresEventLog {
   const control = options.control ?? pool;
@@ -149,7 +160,7 @@ async function insert(pool: Pool, columns: unknown[], segment: number, probes: u
   const statement =
     probes === undefined
       ? { name: "events-append", text: insertPlain, values: [...columns, segment] }
-      : { name: "events-append-probing", text: insertProbing, values: [...columns, segment, ...probes] };
+      : { text: insertProbing, values: [...columns, segment, ...probes] };
   try {
     const { rows } = await pool.query<{ segment: string; last: string | null; count: string }>(statement);
     const [row] = rows;
@@ -169,19 +180,19 @@ interface Window {
 
 /**
  * What the probing statement has beside the records, column by column: per record the offset to look from, -1 for nowhere, and the ids it has when its
- * own is that of an older record. Undefined when there is nowhere to look for any.
+ * own is that of an older record; then the window, and the lowest of those offsets. Undefined when there is nowhere to look for any.
  */
 function probesOf(records: readonly NewRecord[], earlier: EarlierSegments, { nowMs, deduplicationMs }: Window): unknown[] | undefined {
   const isCurrentOld = earlier.isCurrentOld(nowMs);
   if (earlier.expire(nowMs) && !isCurrentOld) return undefined;
   const probes: number[] = [];
-  let isAny = false;
+  let lowest = Number.POSITIVE_INFINITY;
   for (const { messageId } of records) {
     const from = earlier.probeFrom(messageId, isCurrentOld);
     probes.push(from);
-    if (from >= 0) isAny = true;
+    if (from >= 0 && from < lowest) lowest = from;
   }
-  if (!isAny) return undefined;
+  if (lowest === Number.POSITIVE_INFINITY) return undefined;
   const again: string[] = [];
   const before: string[] = [];
   for (let i = 0; i < records.length; i++) {
@@ -191,7 +202,7 @@ function probesOf(records: readonly NewRecord[], earlier: EarlierSegments, { now
     again.push(isOther ? idInTime(messageId, time) : messageId);
     before.push(isOther ? idInTime(messageId, time - 1) : messageId);
   }
-  return [probes, again, before, deduplicationMs];
+  return [probes, again, before, deduplicationMs, lowest];
 }
 
 /** A UUID of version 8 (RFC 9562 §5.8) that follows from the id and the window's time. */

@@ -9,6 +9,7 @@ interface Entry {
 /** Shadows that keep desired only: one top level, no merge. `assertDevice` throws for a device that is not there. */
 export function createMemoryShadow(nowMs: number, assertDevice: (address: ShadowAddress) => void): Services["shadow"] {
   const entries = new Map<string, Entry[]>();
+  const answered = new Map<string, ShadowView>();
   const empty = { desired: {}, reported: {}, delta: {}, metadata: { desired: {}, reported: {} }, desiredVersions: {} };
 
   function entriesOf(address: ShadowAddress): Entry[] {
@@ -40,16 +41,22 @@ export function createMemoryShadow(nowMs: number, assertDevice: (address: Shadow
     return view;
   }
 
+  function once(messageId: string | undefined, change: () => ShadowView): ShadowView {
+    const view = (messageId === undefined ? undefined : answered.get(messageId)) ?? change();
+    if (messageId !== undefined) answered.set(messageId, view);
+    return view;
+  }
+
   return {
     get: async (_, request) => viewOf(request),
     async update(_, request) {
-      const { expectedVersion, desired, clientToken } = request;
-      return accept(request, expectedVersion, isJsonObject(desired) ? desired : {}, clientToken);
+      const { expectedVersion, desired, clientToken, messageId } = request;
+      return once(messageId, () => accept(request, expectedVersion, isJsonObject(desired) ? desired : {}, clientToken));
     },
     async delete(_, request) {
       const isMissing = request.shadowName !== undefined && viewOf(request).version === 0;
       if (isMissing) throw new PlatformError("notFound", `the device has no shadow named "${request.shadowName}"`);
-      return accept(request, request.expectedVersion, {}, request.clientToken);
+      return once(request.messageId, () => accept(request, request.expectedVersion, {}, request.clientToken));
     },
     async listNames(_, { productKey, deviceName }) {
       assertDevice({ productKey, deviceName });

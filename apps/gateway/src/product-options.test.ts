@@ -1,10 +1,10 @@
 // What a product's options change for its devices, and what becomes of what is refused: over real sockets.
 import type { ProductOptions } from "@mooring/contracts";
+import { deriveMessageId } from "@mooring/kit";
 import { describe, expect, test, vi } from "vitest";
 import { post, report, sys, useGateway } from "./fixture.test-support.ts";
 import { productKey } from "./harness.test-support.ts";
 import { ask } from "./http-client.test-support.ts";
-import { deriveMessageId } from "./message-id.ts";
 
 const fixture = useGateway();
 

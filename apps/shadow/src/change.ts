@@ -12,6 +12,8 @@ export interface Change {
   readonly edit: Edit;
   readonly conditions?: Conditions;
   readonly clientToken?: string | undefined;
+  /** A UUID by which its maker tells it from others: it is made once under it. */
+  readonly givenId?: string | undefined;
   /** Made by the device itself, which hears the answer in its messages. */
   readonly byDevice?: boolean;
   /** Of a report from the log: its place there, and when it was received. */

@@ -1,6 +1,7 @@
-import type { SettingTable } from "@mooring/kit";
+import { deduplicationSettings, type SettingTable } from "@mooring/kit";
 
 export const shadowSettings = {
+  ...deduplicationSettings,
   shadowBytesMax: {
     env: "MOORING_SHADOW_BYTES_MAX",
     kind: "integer",

@@ -6,6 +6,7 @@ import { describeHistory } from "./conformance/history.ts";
 import { describeHostileInput } from "./conformance/hostile.ts";
 import { describeMessages } from "./conformance/messages.ts";
 import { describeNamedShadows } from "./conformance/named.ts";
+import { describeRepeats } from "./conformance/repeats.ts";
 import { describeReports } from "./conformance/reports.ts";
 import type { CreateWorld } from "./conformance/world.ts";
 
@@ -16,6 +17,7 @@ export function describeShadowApi(name: string, create: CreateWorld): void {
     describeNamedShadows(create);
     describeMessages(create);
     describeReports(create);
+    describeRepeats(create);
     describeHistory(create);
     describeHostileInput(create);
   });

@@ -5,7 +5,7 @@
 // While one transaction is being committed the next group gathers by itself, so no timer is needed: alone, a change waits for nothing.
 import { PlatformError } from "@mooring/contracts";
 import type { Accepted, Change } from "./change.ts";
-import type { Outcome, ShadowStore } from "./ports.ts";
+import type { Outcome, Repeated, ShadowStore } from "./ports.ts";
 
 /** Changes in one transaction: more makes those wait that share no document with them, and gains little. */
 const groupChangesMax = 500;
@@ -21,9 +21,14 @@ export interface Committed extends Accepted {
   readonly logged: Promise<void> | undefined;
 }
 
+/** A change that was on disk already. */
+export interface CommittedBefore extends Repeated {
+  readonly logged: Promise<void> | undefined;
+}
+
 interface Waiting {
   readonly change: Change;
-  readonly resolve: (committed: Committed) => void;
+  readonly resolve: (committed: Committed | CommittedBefore) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -52,7 +57,7 @@ export class GroupCommit {
   }
 
   /** Resolves once the change is on disk. Rejects with why it was refused, or `unavailable` when too many wait. */
-  change(change: Change): Promise<Committed> {
+  change(change: Change): Promise<Committed | CommittedBefore> {
     if (this.#queue.length >= waitingChangesMax || this.#waitingBytes + change.edit.bytes > waitingBytesMax) {
       return Promise.reject(
         new PlatformError("unavailable", `${this.#queue.length} changes of shadows wait to be stored; try again later`),
@@ -102,8 +107,9 @@ export class GroupCommit {
 
   #answer({ change, resolve, reject }: Waiting, outcome: Outcome): void {
     if ("refused" in outcome) return reject(outcome.refused);
-    this.committedChanges++;
     const logged = outcome.reportId === undefined ? undefined : this.#deps.logged(outcome.reportId);
+    if ("repeats" in outcome) return resolve({ ...outcome, logged });
+    this.committedChanges++;
     resolve({ ...outcome, logged, told: this.#deps.announce(change, outcome, logged) });
   }
 }

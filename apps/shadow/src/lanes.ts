@@ -32,6 +32,8 @@ interface Entry {
   readonly told: PromiseWithResolvers<void> | undefined;
   /** The device hears of it after this. */
   readonly logged: Promise<void> | undefined;
+  /** It was made before: only who made it is told. */
+  readonly isAgain?: boolean;
 }
 
 interface Ready {
@@ -71,13 +73,28 @@ export class Lanes {
 
   /** Tells the device of a change. When it made the change itself, returns when that was done, or failed: it never rejects. */
   announce(change: Change, accepted: Accepted, logged?: Promise<void>): Promise<void> | undefined {
-    const lane = this.#open(change.key.deviceId);
+    return this.#add(change.key.deviceId, { change, accepted, logged });
+  }
+
+  /** Tells the device that the change it made again was made. To others nothing has happened. */
+  announceAgain(change: Change, after: ShadowDocument): Promise<void> | undefined {
+    if (change.byDevice !== true) return undefined;
+    return this.#add(change.key.deviceId, {
+      change,
+      accepted: { before: after, after, edit: change.edit },
+      logged: undefined,
+      isAgain: true,
+    });
+  }
+
+  #add(deviceId: string, entry: Omit<Entry, "told">): Promise<void> | undefined {
+    const lane = this.#open(deviceId);
     if (lane === undefined) {
       this.droppedChanges++;
       return undefined;
     }
-    const told = change.byDevice ? Promise.withResolvers<void>() : undefined;
-    lane.entries.push({ change, accepted, told, logged });
+    const told = entry.change.byDevice ? Promise.withResolvers<void>() : undefined;
+    lane.entries.push({ ...entry, told });
     this.#entries++;
     this.#limit(lane);
     return told?.promise;
@@ -116,6 +133,7 @@ export class Lanes {
     this.#entries--;
     this.droppedChanges++;
     dropped.told?.resolve();
+    if (dropped.isAgain) return;
     const { name } = dropped.change.key;
     const { after } = dropped.accepted;
     if (after.version > (lane.orphans.get(name)?.version ?? 0)) lane.orphans.set(name, after);
@@ -177,11 +195,17 @@ type Node = Awaited<ReturnType<Gateways["find"]>>[number];
 /** Each change's messages, and after the newest change of each shadow its delta: an older one says nothing that counts any more. */
 function entriesToDownlinks(entries: readonly Entry[], lane: Lane): Downlink[] {
   const downlinks: Downlink[] = [];
-  const newest = new Map(entries.map((entry) => [entry.change.key.name, entry]));
+  const newest = new Map(entries.filter(({ isAgain }) => !isAgain).map((entry) => [entry.change.key.name, entry]));
   for (const entry of entries) {
     const { change, accepted } = entry;
     const { name } = change.key;
-    downlinks.push(acceptedMessage(change, accepted), documentsMessage(change, accepted));
+    const answer = acceptedMessage(change, accepted);
+    if (entry.isAgain) {
+      const { version: _, ...again } = answer;
+      downlinks.push(again);
+      continue;
+    }
+    downlinks.push(answer, documentsMessage(change, accepted));
     if (newest.get(name) === entry) addDelta(downlinks, lane, { name, document: accepted.after, clientToken: change.clientToken });
   }
   return downlinks;

@@ -42,7 +42,7 @@ async function change(
 ): Promise<ShadowDocument> {
   const more = receivedAtMs === undefined ? {} : ({ kind: "report", receivedAtMs } as const);
   const [outcome] = await store.apply([makeChange(key, patch, more)]);
-  if (outcome === undefined || "refused" in outcome) throw new Error("was refused");
+  if (outcome === undefined || !("after" in outcome)) throw new Error("was refused");
   return outcome.after;
 }
 

@@ -13,7 +13,15 @@ export interface ShadowKey {
 export type RefusedReport = NonNullable<Awaited<ReturnType<ShadowApi["waitApplied"]>>["refused"]>[number];
 
 /** What became of a change. A refused one harms no other. */
-export type Outcome = Accepted | { readonly refused: PlatformError };
+export type Outcome = Accepted | Repeated | { readonly refused: PlatformError };
+
+/** A change that was made before, under the id that this one was given: nothing is changed. */
+export interface Repeated {
+  /** The version that it made. */
+  readonly repeats: number;
+  /** Of what is to be in the log before it is answered. */
+  readonly reportId?: string;
+}
 
 export interface ShadowStore {
   /** The empty document when nothing was ever said. */

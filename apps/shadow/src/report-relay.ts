@@ -27,7 +27,7 @@ export interface ReportRelayDeps {
 export class ReportRelay {
   readonly #deps: ReportRelayDeps;
   readonly #self = serviceCaller("shadow");
-  readonly #waiters = new Map<string, () => void>();
+  readonly #waiters = new Map<string, PromiseWithResolvers<void>>();
   #wake = new AbortController();
   #isStopped = false;
   relayed = 0;
@@ -50,10 +50,10 @@ export class ReportRelay {
   /** Resolves once a committed report is in the log, or was refused by it. Never rejects; when the relay is stopped, it is for the next one to send. */
   logged(messageId: string): Promise<void> {
     if (this.#isStopped) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiters.set(messageId, resolve);
-      this.#wake.abort();
-    });
+    const waiter = this.#waiters.get(messageId) ?? Promise.withResolvers<void>();
+    this.#waiters.set(messageId, waiter);
+    this.#wake.abort();
+    return waiter.promise;
   }
 
   /** Any number of processes may run it: one at a time sends. */
@@ -89,7 +89,7 @@ export class ReportRelay {
 
   #done(messageIds: readonly string[]): void {
     for (const messageId of messageIds) {
-      this.#waiters.get(messageId)?.();
+      this.#waiters.get(messageId)?.resolve();
       this.#waiters.delete(messageId);
     }
   }

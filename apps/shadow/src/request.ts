@@ -10,6 +10,7 @@ import {
   type ShadowAddress,
   type ShadowUpdate,
   shadowNamePattern,
+  uuidPattern,
 } from "@mooring/contracts";
 import type { Conditions } from "./change.ts";
 import { isSection, type ShadowPatch } from "./edit.ts";
@@ -33,6 +34,14 @@ export function assertToken(clientToken: string | undefined): void {
   const isText = typeof clientToken === "string" && clientToken.isWellFormed() && !clientToken.includes("\0");
   if (isText && Buffer.byteLength(clientToken) <= clientTokenBytesMax) return;
   throw invalidField("/clientToken", `must be text of at most ${clientTokenBytesMax} bytes, without U+0000`);
+}
+
+/** Lower case, as Postgres tells it. */
+export function parseGivenId({ messageId }: Pick<ShadowUpdate, "messageId">): string | undefined {
+  if (messageId === undefined) return undefined;
+  const id = typeof messageId === "string" ? messageId.toLowerCase() : "";
+  if (uuidPattern.test(id)) return id;
+  throw invalidField("/messageId", "must be a UUID");
 }
 
 export function parsePatch(caller: Caller, { desired, reported }: ShadowUpdate): ShadowPatch {

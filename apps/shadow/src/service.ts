@@ -14,7 +14,7 @@ import {
 import { type Clock, type Log, pause } from "@mooring/kit";
 import type { ModelDirectory, ProductModel } from "@mooring/thing-model";
 import { Applied } from "./applied.ts";
-import type { Change } from "./change.ts";
+import type { Change, Conditions } from "./change.ts";
 import { viewOf } from "./document.ts";
 import { parseEdit, type ShadowPatch } from "./edit.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -24,7 +24,7 @@ import { toChangeView } from "./past.ts";
 import type { DeviceDirectory, Gateways, ShadowHistory, ShadowKey, ShadowStore } from "./ports.ts";
 import { assertPoint, readPast } from "./read-past.ts";
 import type { ReportRelay } from "./report-relay.ts";
-import { assertToken, cutPage, parseAskedAs, parseConditions, parseName, parsePage, parsePatch } from "./request.ts";
+import { assertToken, cutPage, parseAskedAs, parseConditions, parseGivenId, parseName, parsePage, parsePatch } from "./request.ts";
 import { createSharedLookup } from "./share.ts";
 
 export interface ShadowDeps {
@@ -64,10 +64,20 @@ export function createShadowService(deps: ShadowDeps): ShadowService {
 
   /** On disk when it resolves, and in the log what it reports. Whether the device hears of it at once is another matter and may not fail the caller. */
   async function commit(change: Change) {
-    const { after, told, logged } = await commits.change(change);
-    await logged;
+    const committed = await commits.change(change);
+    await committed.logged;
+    const { after, told } = "repeats" in committed ? await again(change, committed.repeats) : committed;
     if (told !== undefined) await within(toldMsMax, told);
     return viewOf(after);
+  }
+
+  /** What the change was answered the first time; where that is not kept any more, the document as it is. */
+  async function again(change: Change, version: number) {
+    const after = await readPast(deps, change.key, { version }).catch((error: unknown) => {
+      if (error instanceof PlatformError && error.code === "notFound") return deps.store.load(change.key);
+      throw error;
+    });
+    return { after, told: lanes.announceAgain(change, after) };
   }
 
   /** The patch of a classic shadow, checked against the thing model. Named shadows are free JSON. */
@@ -149,14 +159,14 @@ export function createShadowService(deps: ShadowDeps): ShadowService {
 
 function parseChange(
   caller: Caller,
-  request: Pick<ShadowUpdate, "clientToken" | "expectedVersion" | "expectedDesiredVersions" | "nextVersion" | "receivedAtMs" | "askedAs">,
+  request: Pick<ShadowUpdate, "clientToken" | "messageId" | keyof Conditions | "receivedAtMs" | "askedAs">,
 ) {
   const { clientToken, receivedAtMs: directAtMs } = request;
   assertToken(clientToken);
   const conditions = parseConditions(caller, request);
   const byDevice = caller.role === "device";
   const askedAs = byDevice ? parseAskedAs(request) : undefined;
-  return { principal: caller.principal, byDevice, askedAs, directAtMs, clientToken, conditions };
+  return { principal: caller.principal, byDevice, askedAs, directAtMs, clientToken, givenId: parseGivenId(request), conditions };
 }
 
 /** Both outcomes. When both fail, why the first did. */

@@ -30,7 +30,8 @@ export interface StartShadowDeps {
 /** The service on Postgres, following the log, with its upkeep. */
 export function startShadow(life: Lifecycle, deps: StartShadowDeps): ShadowService {
   const { pool, devices, models, gateways, events, settings, clock, log, metrics } = deps;
-  const store = createPostgresShadowStore({ pool, clock, documentBytesMax: settings.shadowBytesMax });
+  const { shadowBytesMax: documentBytesMax, logDeduplicationMinutes } = settings;
+  const store = createPostgresShadowStore({ pool, clock, documentBytesMax, deduplicationMs: logDeduplicationMinutes * 60_000 });
   const history = createPostgresShadowHistory(pool);
   const relay = new ReportRelay({ outbox: createPostgresReportOutbox(pool), events, log });
   const shadow = createShadowService({ store, history, devices, models, gateways, relay, clock, log });

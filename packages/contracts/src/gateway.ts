@@ -14,7 +14,10 @@ export interface Downlink {
   readonly expiresAtMs?: number;
   /** Of the shadow kinds: absent for the classic shadow. */
   readonly shadowName?: string;
-  /** Of the shadow kinds: the version in the payload. What is older than what the device was told already is not delivered. */
+  /**
+   * Of the shadow kinds: the version in the payload. What is older than what the device was told already is not delivered.
+   * Absent where an answer is given again: that is delivered in any case.
+   */
   readonly version?: number;
   /** Of shadowAccepted and shadowDeleted, when a device made the change. */
   readonly askedAs?: AskedAs;

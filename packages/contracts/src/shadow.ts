@@ -47,6 +47,11 @@ export interface ShadowUpdate extends ShadowAddress {
   readonly nextVersion?: number;
   /** Comes back in the messages that follow from it. At most 64 bytes. */
   readonly clientToken?: string;
+  /**
+   * A UUID that says which change it is: made again under it within the deduplication window, on the same shadow, it is not made, and answered as the first
+   * time. One that was refused may be tried again.
+   */
+  readonly messageId?: string;
   /** When the gateway received a device's change, so that reports it sent before and after it are told apart. Looked at for devices only. */
   readonly receivedAtMs?: number;
   /** From a gateway. Looked at for devices only. */
@@ -87,7 +92,10 @@ export interface ShadowApi {
   /** One accepted change. Only a device may write `reported`, and operators and back ends only `desired`. */
   update(caller: Caller, request: ShadowUpdate): Promise<ShadowView>;
   /** Empties the document; the version goes on counting. */
-  delete(caller: Caller, request: ShadowAddress & Pick<ShadowUpdate, "expectedVersion" | "clientToken" | "askedAs">): Promise<ShadowView>;
+  delete(
+    caller: Caller,
+    request: ShadowAddress & Pick<ShadowUpdate, "expectedVersion" | "clientToken" | "messageId" | "askedAs">,
+  ): Promise<ShadowView>;
   /** Names of the device's shadows that hold anything, the classic one left out, in order. */
   listNames(
     caller: Caller,

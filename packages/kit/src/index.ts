@@ -1,6 +1,8 @@
 export { parseAddress } from "./address.ts";
 export { type Clock, createSteadyClock, monotonicClock, steadyClock, systemClock } from "./clock.ts";
+export { deduplicationSettings } from "./deduplication-settings.ts";
 export { createEventId } from "./event-id.ts";
+export { deriveMessageId, givenIdRule, isGivenId } from "./given-id.ts";
 export { Lifecycle, nextSignal, type Running, withTimeout } from "./lifecycle.ts";
 export { createLog, type Log, silentLog } from "./log.ts";
 export { createMetrics, type Metrics } from "./metrics.ts";

@@ -15,11 +15,14 @@ export interface PublishOptions {
   readonly qos?: 0 | 1;
   /** 5, 311 or 31; 311 unless told, as most devices in the field. */
   readonly version?: "5" | "311" | "31";
+  /** Of MQTT 5. */
+  readonly userProperties?: readonly (readonly [string, string])[];
 }
 
 /** mosquitto_pub: exits 0 once a QoS 1 message is acknowledged. */
 export async function publish(device: TestDevice, topic: string, payload: string, options: PublishOptions = {}): Promise<RunResult> {
-  const flags = ["-V", options.version ?? "311", "-q", `${options.qos ?? 1}`, "-t", topic, "-m", payload];
+  const properties = (options.userProperties ?? []).flatMap((pair) => ["-D", "publish", "user-property", ...pair]);
+  const flags = ["-V", options.version ?? "311", "-q", `${options.qos ?? 1}`, ...properties, "-t", topic, "-m", payload];
   return run(await clientOf("mosquitto_pub"), [...connectionArgs(device), ...flags], { timeoutMs: 15_000 });
 }
 

@@ -39,6 +39,20 @@ test("a stale version in the body is 409, a stale If-Match 412, and both carry t
   expect((await send("PATCH", shadow, { desired: { a: 2 } }, { "if-match": '"1"' })).statusCode).toBe(200);
 });
 
+test("under an Idempotency-Key a change is made once; one that is none is 400", async () => {
+  const key = { "idempotency-key": "order 1" };
+  const first = await send("PATCH", shadow, { desired: { a: 1 } }, key);
+  await send("PATCH", shadow, { desired: { a: 2 } });
+  const again = await send("PATCH", shadow, { desired: { a: 1 } }, key);
+  expect([again.headers["etag"], again.json()]).toEqual(['"1"', first.json()]);
+  expect((await send("DELETE", shadow, undefined, { "idempotency-key": "order 2" })).json()).toMatchObject({ version: 3 });
+  expect((await send("DELETE", shadow, undefined, { "idempotency-key": "order 2" })).json()).toMatchObject({ version: 3 });
+  expect((await send("PATCH", shadow, { desired: {} }, { "idempotency-key": "x".repeat(129) })).json()).toMatchObject({
+    status: 400,
+    issues: [{ pointer: "/idempotency-key" }],
+  });
+});
+
 test("what has not changed is 304 without a body, and keeps its ETag (RFC 9110 §15.4.5)", async () => {
   await send("PATCH", shadow, { desired: { a: 1 } });
   for (const tag of ['"1"', 'W/"1"', '"0", "1"', "*"]) {

@@ -1,5 +1,6 @@
 import {
   assertMay,
+  type Caller,
   invalidField,
   type JsonObject,
   type JsonValue,
@@ -7,6 +8,7 @@ import {
   type ShadowAddress,
   type ShadowApi,
 } from "@mooring/contracts";
+import { deriveMessageId, givenIdRule, isGivenId } from "@mooring/kit";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import type { Routes, Services } from "../route.ts";
@@ -51,6 +53,16 @@ const ifMatch = z.looseObject({
     .refine((tag) => tag === "*" || Number.isSafeInteger(Number(tag.slice(1, -1))), tagRule)
     .exactOptional()
     .describe('The ETag of the shadow the change is meant for, such as "7"; another one is 412.'),
+});
+/** Beside it, what makes a change once however often it is asked for. */
+const changeHeaders = ifMatch.extend({
+  "idempotency-key": z
+    .string()
+    .refine(isGivenId, givenIdRule)
+    .exactOptional()
+    .describe(
+      "The caller's name for this change: asked for again under it within the deduplication window, it is made once and answered as the first time.",
+    ),
 });
 const ifNoneMatch = z.looseObject({
   "if-none-match": z
@@ -134,7 +146,7 @@ function changeRoutes(app: Routes, shadow: ShadowApi): void {
         summary: "Changes what is desired of a device; it is told at once, or when it next connects",
         params: devicePath,
         querystring: z.strictObject({ name }),
-        headers: ifMatch,
+        headers: changeHeaders,
         body: updateBody,
         response: { 200: shadowAnswer },
       },
@@ -153,6 +165,7 @@ function changeRoutes(app: Routes, shadow: ShadowApi): void {
         ...(expected === undefined ? {} : { expectedVersion: expected }),
         ...(desiredVersions === undefined ? {} : { expectedDesiredVersions: desiredVersions }),
         ...(clientToken === undefined ? {} : { clientToken }),
+        ...givenTo(request),
       };
       const changed = () => shadow.update(request.caller, change);
       return answer(reply, await orConflict(changed, fromHeader));
@@ -167,7 +180,7 @@ function changeRoutes(app: Routes, shadow: ShadowApi): void {
         summary: "Empties a shadow; its version goes on counting",
         params: devicePath,
         querystring: z.strictObject({ name, clientToken: clientToken.exactOptional() }),
-        headers: ifMatch,
+        headers: changeHeaders,
         response: { 200: shadowAnswer },
       },
     },
@@ -180,6 +193,7 @@ function changeRoutes(app: Routes, shadow: ShadowApi): void {
           ...address,
           ...(expected === undefined ? {} : { expectedVersion: expected }),
           ...(clientToken === undefined ? {} : { clientToken }),
+          ...givenTo(request),
         });
       return answer(reply, await orConflict(emptied, expected));
     },
@@ -189,6 +203,12 @@ function changeRoutes(app: Routes, shadow: ShadowApi): void {
 /** How the services name a shadow. */
 export function addressOf(params: z.output<typeof devicePath>, shadowName: string | undefined): ShadowAddress {
   return { ...params, ...(shadowName === undefined ? {} : { shadowName }) };
+}
+
+/** Keys of different callers are different changes. */
+function givenTo({ caller, headers }: { readonly caller: Caller; readonly headers: z.output<typeof changeHeaders> }) {
+  const key = headers["idempotency-key"];
+  return key === undefined ? {} : { messageId: deriveMessageId(caller.principal, "idempotency-key", key) };
 }
 
 /** The version that If-Match names (RFC 9110 §13.1.1). `*` is any version there is. */

@@ -1,4 +1,4 @@
-import type { Settings, SettingTable } from "@mooring/kit";
+import { deduplicationSettings, type Settings, type SettingTable } from "@mooring/kit";
 import type { RetentionRules } from "./retention.ts";
 
 /** What the log can be told. */
@@ -18,14 +18,7 @@ export const logSettings = {
     min: 0,
     doc: "Bytes on disk above which the log's oldest pieces are dropped before their time; 0 for no limit. What history and shadow have not read yet stays.",
   },
-  logDeduplicationMinutes: {
-    env: "MOORING_LOG_DEDUPLICATION_MINUTES",
-    kind: "integer",
-    default: 60,
-    min: 1,
-    max: 10_080,
-    doc: "For how long a message id that comes again is stored once, in minutes.",
-  },
+  ...deduplicationSettings,
   logBehindMax: {
     env: "MOORING_LOG_BEHIND_MAX",
     kind: "integer",

@@ -1,9 +1,9 @@
 import { request } from "node:https";
 import { serviceCaller } from "@mooring/contracts";
+import { deriveMessageId } from "@mooring/kit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Harness, productKey, startHarness, type TestCredential } from "../harness.test-support.ts";
 import { ask, type HttpAnswer } from "../http-client.test-support.ts";
-import { deriveMessageId } from "../message-id.ts";
 
 let harness: Harness;
 let credential: TestCredential;

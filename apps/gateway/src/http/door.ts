@@ -10,12 +10,11 @@ import {
   shadowNamePattern,
   type TopicMeaning,
 } from "@mooring/contracts";
-import { type Log, parseAddress, type Running, type ServerTls } from "@mooring/kit";
+import { deriveMessageId, givenIdRule, isGivenId, type Log, parseAddress, type Running, type ServerTls } from "@mooring/kit";
 import fastify, { type FastifyReply, type FastifyRequest } from "fastify";
 import type { Admission } from "../admission.ts";
 import type { Spaces } from "../broker/spaces.ts";
 import type { GatewayCounters } from "../counters.ts";
-import { deriveMessageId, givenIdRule, isGivenId } from "../message-id.ts";
 import { isOwnTopic } from "../route/acl.ts";
 import { payloadBytesMax } from "../route/json-payload.ts";
 import type { Refusals } from "../route/refusals.ts";

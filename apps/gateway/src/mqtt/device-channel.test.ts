@@ -1,10 +1,10 @@
 import type { DeviceIdentity, ErrorCode, TopicMeaning } from "@mooring/contracts";
+import { deriveMessageId } from "@mooring/kit";
 import { encodePublish, encodePubrel, encodeSubscribe, ProtocolLevel, type Qos, ReasonCode } from "@mooring/mqtt";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { GatewayCounters } from "../counters.ts";
 import { deviceNamed, limits } from "../harness.test-support.ts";
-import { deriveMessageId } from "../message-id.ts";
 import { payloadBytesMax } from "../route/json-payload.ts";
 import type { Refused } from "../route/refusals.ts";
 import { Registry } from "../route/registry.ts";

@@ -10,13 +10,13 @@ import {
   type ErrorCode,
   formatTopic,
 } from "@mooring/contracts";
+import { deriveMessageId, givenIdRule, isGivenId } from "@mooring/kit";
 import { filterMatches, type PublishPacket, type Qos, ReasonCode } from "@mooring/mqtt";
 import { Commit, type Publisher } from "../broker/commit.ts";
 import { createMessage, type Message, messageOfPacket } from "../broker/message.ts";
 import type { Session } from "../broker/session.ts";
 import { Form, formOf } from "../broker/space.ts";
 import type { GatewayCounters } from "../counters.ts";
-import { deriveMessageId, givenIdRule, isGivenId } from "../message-id.ts";
 import { isPlatformTopic, maySubscribe } from "../route/acl.ts";
 import { payloadBytesMax } from "../route/json-payload.ts";
 import type { Refusals } from "../route/refusals.ts";

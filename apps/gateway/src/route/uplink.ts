@@ -7,9 +7,9 @@
 // On the record path there is one object per message (uplink-message.ts) and neither promise nor closure.
 import { hash } from "node:crypto";
 import { type FieldIssue, isJsonObject, type JsonObject, type NewRecord, type RecordKind } from "@mooring/contracts";
-import { type Clock, type Log, steadyClock } from "@mooring/kit";
+import { type Clock, deriveMessageId, type Log, steadyClock } from "@mooring/kit";
 import type { GatewayCounters } from "../counters.ts";
-import { createMessageId, deriveMessageId } from "../message-id.ts";
+import { createMessageId } from "../message-id.ts";
 import { Appended, type AppendListener, type UplinkStream } from "../uplink-stream.ts";
 import { type Envelope, parseEnvelope, parseReply, refusalReply, summarize } from "./alink.ts";
 import type { Applied } from "./applied.ts";

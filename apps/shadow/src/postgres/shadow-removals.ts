@@ -46,8 +46,9 @@ async function clear(client: PoolClient, nowMs: number, rowsMax: number): Promis
   const deviceIds = rows.map(({ device_id }) => device_id);
   const documents = await deleteDocuments(client, deviceIds, rowsMax);
   const changes = documents < rowsMax ? await deleteChanges(client, deviceIds, rowsMax - documents) : 0;
-  if (documents + changes < rowsMax) await settle(client, deviceIds, nowMs);
-  return documents + changes;
+  const said = documents + changes < rowsMax ? await deleteSaid(client, deviceIds, rowsMax - documents - changes) : 0;
+  if (documents + changes + said < rowsMax) await settle(client, deviceIds, nowMs);
+  return documents + changes + said;
 }
 
 /** In the order in which everyone locks: by device, the classic shadow first, which is the lock of the others. */
@@ -66,6 +67,16 @@ async function deleteChanges(client: PoolClient, deviceIds: readonly string[], r
     name: "shadow-removals-changes",
     text: `DELETE FROM shadow_changes WHERE (device_id, name, version, at) IN (
              SELECT device_id, name, version, at FROM shadow_changes WHERE device_id = ANY ($1::uuid[]) LIMIT $2)`,
+    values: [deviceIds, rowsMax],
+  });
+  return rowCount ?? 0;
+}
+
+async function deleteSaid(client: PoolClient, deviceIds: readonly string[], rowsMax: number): Promise<number> {
+  const { rowCount } = await client.query({
+    name: "shadow-removals-said",
+    text: `DELETE FROM shadow_said WHERE (device_id, name, message_id) IN (
+             SELECT device_id, name, message_id FROM shadow_said WHERE device_id = ANY ($1::uuid[]) LIMIT $2)`,
     values: [deviceIds, rowsMax],
   });
   return rowCount ?? 0;

@@ -13,6 +13,7 @@ import { idOf, lockDocuments } from "./lock.ts";
 import { openNameQuota } from "./name-quota.ts";
 import { insertReports } from "./report-outbox.ts";
 import { findRefused, saveRefused } from "./report-refusals.ts";
+import { SaidChanges } from "./said.ts";
 import { type Changed, type Made, saveAll } from "./save.ts";
 import { markRemoved } from "./shadow-removals.ts";
 import { type ShadowRow, toDocument } from "./shadow-row.ts";
@@ -26,10 +27,12 @@ export interface ShadowStoreOptions {
   readonly clock: Clock;
   /** Both sections of a document together, as JSON. */
   readonly documentBytesMax: number;
+  /** For how long a change is made once under the id it was given. An hour when not given. */
+  readonly deduplicationMs?: number;
 }
 
 export function createPostgresShadowStore(options: ShadowStoreOptions): ShadowStore {
-  const { pool } = options;
+  const { pool, deduplicationMs = 3_600_000 } = options;
   const cache = new DocumentCache();
 
   async function commit(changes: readonly Change[], move?: Move): Promise<readonly Outcome[] | undefined> {
@@ -43,7 +46,8 @@ export function createPostgresShadowStore(options: ShadowStoreOptions): ShadowSt
           const stored = await lockDocuments(client, keysOf(changes), cache);
           // Under the lock: the history of a shadow runs in the order of its versions.
           atMs = options.clock.now();
-          const applied = await applyAll(client, { changes, stored, atMs, bytesMax: options.documentBytesMax });
+          const limits = { bytesMax: options.documentBytesMax, saidSinceMs: atMs - deduplicationMs };
+          const applied = await applyAll(client, { changes, stored, atMs, ...limits });
           await move?.refused(client, applied.outcomes);
           return applied;
         });
@@ -109,10 +113,13 @@ interface Work {
   readonly stored: ReadonlyMap<string, ShadowDocument>;
   readonly atMs: number;
   readonly bytesMax: number;
+  /** What was said under an id before is another change. */
+  readonly saidSinceMs: number;
 }
 
-async function applyAll(client: PoolClient, { changes, stored, atMs, bytesMax }: Work) {
+async function applyAll(client: PoolClient, { changes, stored, atMs, bytesMax, saidSinceMs }: Work) {
   const quota = await openNameQuota(client, keysOf(changes), stored);
+  const said = await SaidChanges.open(client, changes, saidSinceMs);
   const changed = new Map<string, Changed>();
   const made: Made[] = [];
   const reports: NewRecord[] = [];
@@ -123,13 +130,20 @@ async function applyAll(client: PoolClient, { changes, stored, atMs, bytesMax }:
     try {
       // The row of a device's classic shadow is missing only if none may be made any more.
       if (!stored.has(change.key.deviceId)) throw new PlatformError("notFound", "the device is deleted");
-      const accepted: Accepted = applyChange(changed.get(id)?.after ?? there ?? emptyDocument, change, { atMs, bytesMax });
-      quota.take(change.key, accepted);
-      changed.set(id, { key: change.key, stored: there, after: accepted.after });
-      made.push({ change, accepted });
-      const report = reportOf({ change, accepted, atMs });
+      const repeated = said.find(change);
+      if (repeated !== undefined) {
+        outcomes.push(repeated);
+        continue;
+      }
+      const applied: Accepted = applyChange(changed.get(id)?.after ?? there ?? emptyDocument, change, { atMs, bytesMax });
+      quota.take(change.key, applied);
+      changed.set(id, { key: change.key, stored: there, after: applied.after });
+      const report = reportOf({ change, accepted: applied, atMs });
       if (report !== undefined) reports.push(report);
-      outcomes.push(report === undefined ? accepted : { ...accepted, reportId: report.messageId });
+      const accepted = report === undefined ? applied : { ...applied, reportId: report.messageId };
+      said.add(change, accepted);
+      made.push({ change, accepted });
+      outcomes.push(accepted);
     } catch (error) {
       if (!(error instanceof PlatformError)) throw error;
       outcomes.push({ refused: error });
@@ -138,6 +152,7 @@ async function applyAll(client: PoolClient, { changes, stored, atMs, bytesMax }:
   const documents = [...changed.values()];
   await saveAll(client, documents, made, atMs);
   await insertReports(client, reports);
+  await said.save(client, atMs, saidSinceMs);
   return { outcomes, changed: documents };
 }
 

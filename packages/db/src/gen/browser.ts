@@ -203,6 +203,11 @@ export type ShadowRefusal = Prisma.ShadowRefusalModel
  */
 export type ShadowReport = Prisma.ShadowReportModel
 /**
+ * Model ShadowSaid
+ * 
+ */
+export type ShadowSaid = Prisma.ShadowSaidModel
+/**
  * Model ThingModelVersion
  * 
  */

@@ -125,6 +125,7 @@ export function alibabaExchange(message: UplinkMessage, shadow: ShadowOfDevice):
       const view = await shadow.update(source.caller, {
         ...{ ...addressOf(message), ...patch },
         ...{ askedAs: { ...askedAs(message), dialect: "alibaba" }, receivedAtMs: message.receivedAtMs },
+        ...givenTo(message),
       });
       return source.answersInline ? reply(() => acceptedReply(view)) : undefined;
     },
@@ -138,7 +139,13 @@ function changeOf(message: UplinkMessage, { version, clientToken }: ShadowReques
     askedAs: askedAs(message),
     ...(version === undefined ? {} : { expectedVersion: version }),
     ...(clientToken === undefined ? {} : { clientToken }),
+    ...givenTo(message),
   };
+}
+
+/** The id that the device gave the message, if it did. */
+function givenTo({ givenId }: UplinkMessage): { readonly messageId?: string } {
+  return givenId === "" ? {} : { messageId: givenId };
 }
 
 function askedAs({ isSheddable }: UplinkMessage): AskedAs {

@@ -439,6 +439,7 @@ export const ModelName = {
   ShadowRemoval: 'ShadowRemoval',
   ShadowRefusal: 'ShadowRefusal',
   ShadowReport: 'ShadowReport',
+  ShadowSaid: 'ShadowSaid',
   ThingModelVersion: 'ThingModelVersion',
   ThingModelFieldNumbers: 'ThingModelFieldNumbers'
 } as const
@@ -456,7 +457,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "claim" | "claimFailure" | "suspendedTenant" | "deviceChange" | "deviceEvent" | "subDevice" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "shadowReport" | "thingModelVersion" | "thingModelFieldNumbers"
+    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "claim" | "claimFailure" | "suspendedTenant" | "deviceChange" | "deviceEvent" | "subDevice" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "shadowReport" | "shadowSaid" | "thingModelVersion" | "thingModelFieldNumbers"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -3198,6 +3199,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         }
       }
     }
+    ShadowSaid: {
+      payload: Prisma.$ShadowSaidPayload<ExtArgs>
+      fields: Prisma.ShadowSaidFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.ShadowSaidFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.ShadowSaidFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload>
+        }
+        findFirst: {
+          args: Prisma.ShadowSaidFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.ShadowSaidFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload>
+        }
+        findMany: {
+          args: Prisma.ShadowSaidFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload>[]
+        }
+        create: {
+          args: Prisma.ShadowSaidCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload>
+        }
+        createMany: {
+          args: Prisma.ShadowSaidCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.ShadowSaidCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload>[]
+        }
+        delete: {
+          args: Prisma.ShadowSaidDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload>
+        }
+        update: {
+          args: Prisma.ShadowSaidUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload>
+        }
+        deleteMany: {
+          args: Prisma.ShadowSaidDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.ShadowSaidUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.ShadowSaidUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload>[]
+        }
+        upsert: {
+          args: Prisma.ShadowSaidUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$ShadowSaidPayload>
+        }
+        aggregate: {
+          args: Prisma.ShadowSaidAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateShadowSaid>
+        }
+        groupBy: {
+          args: Prisma.ShadowSaidGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ShadowSaidGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.ShadowSaidCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.ShadowSaidCountAggregateOutputType> | number
+        }
+      }
+    }
     ThingModelVersion: {
       payload: Prisma.$ThingModelVersionPayload<ExtArgs>
       fields: Prisma.ThingModelVersionFieldRefs
@@ -3943,6 +4018,18 @@ export const ShadowReportScalarFieldEnum = {
 export type ShadowReportScalarFieldEnum = (typeof ShadowReportScalarFieldEnum)[keyof typeof ShadowReportScalarFieldEnum]
 
 
+export const ShadowSaidScalarFieldEnum = {
+  deviceId: 'deviceId',
+  name: 'name',
+  messageId: 'messageId',
+  version: 'version',
+  reportId: 'reportId',
+  at: 'at'
+} as const
+
+export type ShadowSaidScalarFieldEnum = (typeof ShadowSaidScalarFieldEnum)[keyof typeof ShadowSaidScalarFieldEnum]
+
+
 export const ThingModelVersionScalarFieldEnum = {
   tenantId: 'tenantId',
   name: 'name',
@@ -4317,6 +4404,7 @@ export type GlobalOmitConfig = {
   shadowRemoval?: Prisma.ShadowRemovalOmit
   shadowRefusal?: Prisma.ShadowRefusalOmit
   shadowReport?: Prisma.ShadowReportOmit
+  shadowSaid?: Prisma.ShadowSaidOmit
   thingModelVersion?: Prisma.ThingModelVersionOmit
   thingModelFieldNumbers?: Prisma.ThingModelFieldNumbersOmit
 }

@@ -88,6 +88,7 @@ export const ModelName = {
   ShadowRemoval: 'ShadowRemoval',
   ShadowRefusal: 'ShadowRefusal',
   ShadowReport: 'ShadowReport',
+  ShadowSaid: 'ShadowSaid',
   ThingModelVersion: 'ThingModelVersion',
   ThingModelFieldNumbers: 'ThingModelFieldNumbers'
 } as const
@@ -664,6 +665,18 @@ export const ShadowReportScalarFieldEnum = {
 } as const
 
 export type ShadowReportScalarFieldEnum = (typeof ShadowReportScalarFieldEnum)[keyof typeof ShadowReportScalarFieldEnum]
+
+
+export const ShadowSaidScalarFieldEnum = {
+  deviceId: 'deviceId',
+  name: 'name',
+  messageId: 'messageId',
+  version: 'version',
+  reportId: 'reportId',
+  at: 'at'
+} as const
+
+export type ShadowSaidScalarFieldEnum = (typeof ShadowSaidScalarFieldEnum)[keyof typeof ShadowSaidScalarFieldEnum]
 
 
 export const ThingModelVersionScalarFieldEnum = {

@@ -49,6 +49,7 @@ export type Downlink = Message<"mooring.gateway.v1.Downlink"> & {
 
   /**
    * Of the shadow kinds: the version of the document that this tells of. What is older than what the device was told is not delivered.
+   * Absent where an answer is given again.
    *
    * @generated from field: optional int64 version = 6;
    */

@@ -12,7 +12,7 @@ export interface Change {
   readonly edit: Edit;
   readonly conditions?: Conditions;
   readonly clientToken?: string | undefined;
-  /** A UUID by which its maker tells it from others: it is made once under it. */
+  /** A UUID that only the same change of the same maker has: it is made once under it. */
   readonly givenId?: string | undefined;
   /** Made by the device itself, which hears the answer in its messages. */
   readonly byDevice?: boolean;

@@ -113,3 +113,13 @@ test("a report that the log refuses for what it is is answered and holds up nobo
   expect((await one.say(2)).version).toBe(2);
   expect(one.relay.refused).toBe(2);
 });
+
+test("who waits for what the log has had for long hears of it though there is always something to send, and so do all who wait for the same", async () => {
+  let sent = 0;
+  const outbox = { take: async () => [`other-${sent++}`], waiting: async () => [] };
+  const relay = new ReportRelay({ outbox, events: new MemoryLog(), log: silentLog });
+  const running = relay.start();
+  stops.push(() => running.stop());
+  await Promise.all([relay.logged("sent-long-ago"), relay.logged("sent-long-ago")]);
+  expect(relay.waiting).toBe(0);
+});

@@ -13,6 +13,8 @@ const batch = { reportsMax: 500, bytesMax: 1024 * 1024 } as const;
 const idleMs = 1_000;
 /** While another process is at it and somebody waits here. */
 const busyMs = 20;
+/** Who waits for what left before, or was sent by another process, hears of it this late while there is always something to send. */
+const findMs = 100;
 /** The log answers within milliseconds or is in trouble; the transaction that holds the reports may not stay open for long. */
 const sendMsMax = 10_000;
 /** Changes that wait for the log. */
@@ -30,6 +32,7 @@ export class ReportRelay {
   readonly #waiters = new Map<string, PromiseWithResolvers<void>>();
   #wake = new AbortController();
   #isStopped = false;
+  #foundAtMs = 0;
   relayed = 0;
   refused = 0;
 
@@ -75,14 +78,16 @@ export class ReportRelay {
     const wake = AbortSignal.any([signal, this.#wake.signal]);
     const taken = await this.#deps.outbox.take(batch, (reports) => this.#send(reports));
     if (taken !== "busy") this.#done(taken);
+    const isIdle = taken === "busy" || taken.length === 0;
     const asked = [...this.#waiters.keys()];
-    if (asked.length > 0 && (taken === "busy" || taken.length === 0)) await this.#findDone(asked);
+    if (asked.length > 0 && (isIdle || performance.now() - this.#foundAtMs >= findMs)) await this.#findDone(asked);
     if (taken === "busy" && this.#waiters.size > 0) await pause(busyMs, signal);
     else if (taken === "busy" || taken.length === 0) await pause(idleMs, wake);
   }
 
   /** Another process may have sent what is waited for here. */
   async #findDone(asked: readonly string[]): Promise<void> {
+    this.#foundAtMs = performance.now();
     const waiting = new Set(await this.#deps.outbox.waiting(asked));
     this.#done(asked.filter((messageId) => !waiting.has(messageId)));
   }

@@ -4,16 +4,21 @@ import {
   type Caller,
   invalidField,
   isJsonObject,
+  isPropertyName,
+  type JsonObject,
   type PageRequest,
   pageSizeDefault,
   pageSizeMax,
+  propertyNameRule,
   type ShadowAddress,
   type ShadowUpdate,
   shadowNamePattern,
   uuidPattern,
 } from "@mooring/contracts";
+import { deriveMessageId } from "@mooring/kit";
+import { canonicalJson } from "@mooring/thing-model";
 import type { Conditions } from "./change.ts";
-import { isSection, type ShadowPatch } from "./edit.ts";
+import { depthMax, isSection, type ShadowPatch } from "./edit.ts";
 
 /** As AWS has it. */
 const clientTokenBytesMax = 64;
@@ -36,20 +41,37 @@ export function assertToken(clientToken: string | undefined): void {
   throw invalidField("/clientToken", `must be text of at most ${clientTokenBytesMax} bytes, without U+0000`);
 }
 
-/** Lower case, as Postgres tells it. */
-export function parseGivenId({ messageId }: Pick<ShadowUpdate, "messageId">): string | undefined {
+/**
+ * By what the change is known when it comes again: the caller's id for it, whose it is, and what it says. So nobody comes upon another's id, and one
+ * that is used again for something else, as by a device that counts from one after each start, keeps nothing back.
+ */
+export function nameChange(
+  caller: Caller,
+  { messageId }: Pick<ShadowUpdate, "messageId">,
+  kind: string,
+  patch: ShadowPatch,
+): string | undefined {
   if (messageId === undefined) return undefined;
   const id = typeof messageId === "string" ? messageId.toLowerCase() : "";
-  if (uuidPattern.test(id)) return id;
-  throw invalidField("/messageId", "must be a UUID");
+  if (!uuidPattern.test(id)) throw invalidField("/messageId", "must be a UUID");
+  return deriveMessageId(caller.principal, "message-id", `${id}|${kind}|${canonicalJson(patch, depthMax + 2)}`);
 }
 
-export function parsePatch(caller: Caller, { desired, reported }: ShadowUpdate): ShadowPatch {
+export function parsePatch(caller: Caller, { desired, reported, shadowName }: ShadowUpdate): ShadowPatch {
   if (!isSection(desired)) throw invalidField("/desired", "must be an object, or null to clear it");
   if (!isSection(reported)) throw invalidField("/reported", "must be an object, or null to clear it");
   if (desired === undefined && reported === undefined) throw invalidField("/desired", "must be given (or reported, by the device itself)");
   if (reported !== undefined && caller.role !== "device") throw invalidField("/reported", "is written by the device alone");
+  if (shadowName === undefined && isJsonObject(reported)) assertPropertyNames(reported);
   return { ...(desired === undefined ? {} : { desired }), ...(reported === undefined ? {} : { reported }) };
+}
+
+/** What the classic shadow reports are properties, and go to the history like those that are posted. */
+function assertPropertyNames(reported: JsonObject): void {
+  for (const name in reported) {
+    if (reported[name] !== null && !isPropertyName(name))
+      throw invalidField("/reported", `has a member that is no name of a property: it ${propertyNameRule}`);
+  }
 }
 
 /** From a gateway, for its own use: it comes back as it was said. */

@@ -24,7 +24,7 @@ import { toChangeView } from "./past.ts";
 import type { DeviceDirectory, Gateways, ShadowHistory, ShadowKey, ShadowStore } from "./ports.ts";
 import { assertPoint, readPast } from "./read-past.ts";
 import type { ReportRelay } from "./report-relay.ts";
-import { assertToken, cutPage, parseAskedAs, parseConditions, parseGivenId, parseName, parsePage, parsePatch } from "./request.ts";
+import { assertToken, cutPage, nameChange, parseAskedAs, parseConditions, parseName, parsePage, parsePatch } from "./request.ts";
 import { createSharedLookup } from "./share.ts";
 
 export interface ShadowDeps {
@@ -99,18 +99,21 @@ export function createShadowService(deps: ShadowDeps): ShadowService {
       assertMay(caller, "shadow.update");
       const patch = parsePatch(caller, request);
       if (patch.reported !== undefined) deps.relay.assertRoom();
-      const change = { ...parseChange(caller, request), kind: "update", edit: parseEdit(patch) } as const;
+      const said = { kind: "update", edit: parseEdit(patch), givenId: nameChange(caller, request, "update", patch) } as const;
+      const change = { ...parseChange(caller, request), ...said };
       // Both are asked for at the same time; of two reasons to refuse, that there is no such device comes first.
       const isClassic = parseName(request) === "";
       const fitting: Promise<ModelFit> = isClassic ? fitPatch(caller, request.productKey, patch) : Promise.resolve({ patch });
       const [key, { patch: meant, ...found }] = await firstReason(resolve(caller, request), fitting);
-      const said = caller.device === undefined ? undefined : { device: caller.device, ...found };
-      return commit({ ...change, key, said, ...(meant === patch ? {} : { edit: parseEdit(meant) }) });
+      const told = caller.device === undefined ? undefined : { device: caller.device, ...found };
+      return commit({ ...change, key, said: told, ...(meant === patch ? {} : { edit: parseEdit(meant) }) });
     },
 
     async delete(caller, request) {
       assertMay(caller, "shadow.delete");
-      const change = { ...parseChange(caller, request), kind: "delete", edit: parseEdit({ desired: null, reported: null }) } as const;
+      const patch = { desired: null, reported: null };
+      const said = { kind: "delete", edit: parseEdit(patch), givenId: nameChange(caller, request, "delete", patch) } as const;
+      const change = { ...parseChange(caller, request), ...said };
       return commit({ ...change, key: await resolve(caller, request) });
     },
 
@@ -157,16 +160,13 @@ export function createShadowService(deps: ShadowDeps): ShadowService {
   };
 }
 
-function parseChange(
-  caller: Caller,
-  request: Pick<ShadowUpdate, "clientToken" | "messageId" | keyof Conditions | "receivedAtMs" | "askedAs">,
-) {
+function parseChange(caller: Caller, request: Pick<ShadowUpdate, "clientToken" | keyof Conditions | "receivedAtMs" | "askedAs">) {
   const { clientToken, receivedAtMs: directAtMs } = request;
   assertToken(clientToken);
   const conditions = parseConditions(caller, request);
   const byDevice = caller.role === "device";
   const askedAs = byDevice ? parseAskedAs(request) : undefined;
-  return { principal: caller.principal, byDevice, askedAs, directAtMs, clientToken, givenId: parseGivenId(request), conditions };
+  return { principal: caller.principal, byDevice, askedAs, directAtMs, clientToken, conditions };
 }
 
 /** Both outcomes. When both fail, why the first did. */

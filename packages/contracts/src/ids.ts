@@ -14,6 +14,20 @@ export const productKeyPattern = /^[A-Za-z0-9]{4,32}$/;
 export const deviceNamePattern = /^[A-Za-z0-9_.:@-]{4,64}$/;
 export const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
+const propertyNameLengthMax = 128;
+/** For refusals, after the name of the field. */
+export const propertyNameRule = `must have 1 to ${propertyNameLengthMax} characters, none of them a control character`;
+
+/** Hot. Whether history and subscriptions can be asked for a property of this name. A thing model says more. */
+export function isPropertyName(name: string): boolean {
+  if (name.length === 0 || name.length > propertyNameLengthMax) return false;
+  for (let at = 0; at < name.length; at++) {
+    const code = name.charCodeAt(at);
+    if (code < 0x20 || code === 0x7f) return false;
+  }
+  return true;
+}
+
 /** For values that were checked where they entered: a database row, a message of our own. */
 export const asTenantId = (value: string): TenantId => value as TenantId;
 export const asDeviceId = (value: string): DeviceId => value as DeviceId;

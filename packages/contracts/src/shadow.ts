@@ -48,8 +48,8 @@ export interface ShadowUpdate extends ShadowAddress {
   /** Comes back in the messages that follow from it. At most 64 bytes. */
   readonly clientToken?: string;
   /**
-   * A UUID that says which change it is: made again under it within the deduplication window, on the same shadow, it is not made, and answered as the first
-   * time. One that was refused may be tried again.
+   * A UUID of the caller's: the same change asked for again under it within the deduplication window is not made, and answered as the first time.
+   * Something else under it is another change; one that was refused may be tried again.
    */
   readonly messageId?: string;
   /** When the gateway received a device's change, so that reports it sent before and after it are told apart. Looked at for devices only. */

@@ -1,3 +1,4 @@
+export { canonicalJson } from "./canonical.ts";
 export { compareModels, type Direction, type ModelChange } from "./compare.ts";
 export { type CheckedModel, checkModel, compileModel } from "./compile.ts";
 export type { Conversion, Loss } from "./convert/conversion.ts";

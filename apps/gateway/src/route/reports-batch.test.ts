@@ -67,7 +67,7 @@ describe("a batch", () => {
     [{ events: { alarm: {} } }, "/params/events/alarm"],
     [{ properties: { n: Array.from({ length: 1_001 }, () => 1) } }, "/params"],
     [{ events: { alarm: Array.from({ length: 1_001 }, () => at({}, 1)) } }, "/params"],
-  ])("%j is refused", (wrong, pointer) => {
+  ])("row %# is refused", (wrong, pointer) => {
     const { records, issues } = readBatch(wrong, enforce, 7);
     expect([records, issues.map((issue) => issue.pointer)]).toEqual([[], [pointer]]);
   });
@@ -97,7 +97,7 @@ describe("a history", () => {
     [[{ properties: [{ n: at(1, 1) }, { n: at("x", 1) }] }], "/params/0/properties/1/n/value"],
     [[{ events: [{ alarm: at({ y: 1 }, 1) }] }], "/params/0/events/0/alarm/value/y"],
     [[{ events: [{ none: at({}, 1) }] }], "/params/0/events/0/none/value"],
-  ])("%j is refused", (wrong, pointer) => {
+  ])("row %# is refused", (wrong, pointer) => {
     const { records, issues } = readHistory(wrong, enforce, 7, device);
     expect([records, issues.map((issue) => issue.pointer)]).toEqual([[], [pointer]]);
   });

@@ -81,10 +81,11 @@ describe("property reports", () => {
     expect(readProperties({ A: null, B: { c: null } }, off, 7).issues).toEqual([]);
   });
 
-  test("more than 300 properties, or a name of more than 128 characters, is refused", () => {
+  test("more than 300 properties, or a name of more than 128 characters or with one that does not print, is refused", () => {
     const many = Object.fromEntries(Array.from({ length: 301 }, (_, i) => [`p${i}`, i]));
     expect(readProperties(many, off, 7).issues).toHaveLength(1);
-    expect(readProperties({ ["x".repeat(129)]: 1 }, off, 7).issues).toHaveLength(1);
+    for (const name of ["x".repeat(129), "", "a\nb", "a\u007f"]) expect(readProperties({ [name]: 1 }, off, 7).issues).toHaveLength(1);
+    expect(readProperties({ "温度 \u{1F600}": 1 }, off, 7).issues).toEqual([]);
   });
 
   test("flag keeps what the model does not allow, and says so", () => {

@@ -1,5 +1,5 @@
 // Hot: property and event reports: from the envelope to what the log keeps. Pure: no I/O, no clock.
-import type { FieldIssue, JsonObject, JsonValue } from "@mooring/contracts";
+import { type FieldIssue, isPropertyName, type JsonObject, type JsonValue, propertyNameRule } from "@mooring/contracts";
 import type { CompiledModel, FieldError, PropertyReport } from "@mooring/thing-model";
 import { isTime } from "./alink.ts";
 import { pointerToken } from "./json-payload.ts";
@@ -16,7 +16,6 @@ export interface Report {
 
 /** Alink's own limit is 200; a model may have 300 features a module. */
 const propertiesMax = 300;
-const nameLengthMax = 128;
 
 /** The body (`PropertiesBody`) of a property report: `{name: value | {value, time}}`. Without a time of its own a value has `receivedAtMs`. */
 export function readProperties(params: JsonObject, product: ReportRules, receivedAtMs: number): Report {
@@ -48,9 +47,7 @@ function checkNames(params: JsonObject): readonly FieldIssue[] | undefined {
   let count = 0;
   for (const name in params) {
     count++;
-    if (name.length === 0 || name.length > nameLengthMax) {
-      return [{ pointer: "/params", message: `a property's name must have 1 to ${nameLengthMax} characters` }];
-    }
+    if (!isPropertyName(name)) return [{ pointer: "/params", message: `a property's name ${propertyNameRule}` }];
   }
   if (count > 0 && count <= propertiesMax) return undefined;
   return [{ pointer: "/params", message: `/params must have 1 to ${propertiesMax} properties, not ${count}` }];
@@ -153,7 +150,7 @@ export function readWrappedEvent(name: string, { value, time }: JsonObject, prod
 }
 
 function keepEvent(name: string, value: JsonValue, pointer: string, product: ReportRules, time: number): Report {
-  if (name.length > nameLengthMax) return refuse([{ pointer: "", message: `an event's name has at most ${nameLengthMax} characters` }]);
+  if (!isPropertyName(name)) return refuse([{ pointer: "", message: `an event's name ${propertyNameRule}` }]);
   const errors = errorsOf(name, value, product);
   if (errors.length > 0 && product.validation === "enforce") return refuse(errors.map((error) => issueOf(pointer, error)));
   const event = { name, value, time };

@@ -48,6 +48,19 @@ export function describeHostileInput(create: CreateWorld): void {
       expect(done.delta).toEqual({});
     });
 
+    test.each(["", "x".repeat(129), "a\nb"])(
+      "what a post may not call a property, the classic shadow does not report either: %j",
+      async (name) => {
+        const { api, self, address, named } = await setUp(create);
+        await expect(api.update(self, { ...address, reported: { [name]: 1 } })).rejects.toMatchObject({
+          code: "invalidArgument",
+          details: { issues: [{ pointer: "/reported" }] },
+        });
+        expect((await api.update(self, { ...named, reported: { [name]: 1 } })).version).toBe(1);
+        expect((await api.update(self, { ...address, reported: { [name]: null } })).version).toBe(1);
+      },
+    );
+
     test("half a surrogate pair never gets into a document", async () => {
       const { api, operator, named } = await setUp(create);
       for (const desired of [{ a: "\ud800" }, { "\udc00": 1 }]) {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { Caller } from "@mooring/contracts";
 import { describe, expect, test } from "vitest";
 import { type CreateWorld, setUp } from "./world.ts";
 
@@ -52,6 +53,22 @@ export function describeRepeats(create: CreateWorld): void {
       await api.update(operator, { ...named, desired: { n: 2 } });
       expect(await api.delete(operator, deletion)).toEqual(gone);
       expect(await api.get(operator, named)).toMatchObject({ version: 3, desired: { n: 2 } });
+    });
+
+    test("is told from something else under the same id, whatever the order of members, and from another's", async () => {
+      const { api, operator, self, address, deviceId, gateways } = await setUp(create);
+      gateways.online.add(deviceId);
+      const messageId = randomUUID();
+      const other = { ...operator, principal: "key:9" };
+      const versionOf = async (caller: Caller, patch: object) => (await api.update(caller, { ...address, ...patch, messageId })).version;
+      expect(await versionOf(operator, { desired: { Mode: "heat", TargetTemperature: 20 } })).toBe(1);
+      expect(await versionOf(operator, { desired: { TargetTemperature: 20, Mode: "heat" } })).toBe(1);
+      expect(await versionOf(operator, { desired: { Mode: "off" } })).toBe(2);
+      expect(await versionOf(other, { desired: { Mode: "off" } })).toBe(3);
+      expect(await versionOf(self, { reported: { Temperature: 1 } })).toBe(4);
+      expect(await versionOf(self, { reported: { Temperature: 2 } })).toBe(5);
+      expect((await api.delete(operator, { ...address, messageId })).version).toBe(6);
+      expect(await api.get(operator, address)).toMatchObject({ version: 6, desired: {}, reported: {} });
     });
 
     test("may be tried again when it was refused", async () => {

@@ -224,6 +224,7 @@ export type UpdateRequest = Message<"mooring.shadow.v1.UpdateRequest"> & {
 
   /**
    * A UUID of the caller's: the same change asked for again under it within the deduplication window is made once and answered as the first time.
+   * Something else under it is another change.
    *
    * @generated from field: optional string message_id = 13;
    */

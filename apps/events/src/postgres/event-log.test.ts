@@ -141,6 +141,17 @@ describe("the window within one segment", () => {
     expect(await send(log, id, 140)).toBe(false);
   });
 
+  test("of copies received before and after the turn of a time one is stored, in one group and in whatever order in two", async () => {
+    const turnMs = Math.ceil((startMs + 200_000) / windowMs) * windowMs;
+    const log = open({ deduplicationMs: windowMs });
+    const [together, apart] = [chosenId(), chosenId()];
+    await log.append([record(together, "{}", startMs), record(apart, "{}", startMs)]);
+    await log.append([record(together, "{}", turnMs - 1), record(together, "{}", turnMs + 1)]);
+    await log.append([record(apart, "{}", turnMs + 1)]);
+    await log.append([record(apart, "{}", turnMs - 1)]);
+    expect((await mine(log)).map(({ receivedAtMs }) => receivedAtMs - turnMs).filter((ms) => ms > -100)).toEqual([-1, 1]);
+  });
+
   test("of many that come at once after the window one is stored", async () => {
     const logs = [1, 2, 3].map(() => open({ deduplicationMs: windowMs }));
     const id = chosenId();

@@ -65,7 +65,8 @@ const insertPlain = insertInto("r.message_id", `unnest(${parameters}) WITH ORDIN
  * Scalar subqueries, which are not made into joins: each record is looked up in the indexes of the segments that it may be in. One received longer
  * before this one than the window ($13, ms) is another record that somebody gave the same id. In the current segment the unique index knows the id
  * only, so there the new record has another one (`again`): the same for all that come in one window's time, so that the index tells of them what the
- * snapshot does not. That of the time before (`before`) may be within the window as well.
+ * snapshot does not. Those of the times before and after (`before`, `next`: a copy that was received later may be here first) may be
+ * within the window as well.
  *
  * It has no name, so it is planned each time, for the sizes that tables have then and without the segments below the lowest place to look at ($14). A
  * plan that is kept would be the one for a segment that had just begun: reading all of it, for each record.
@@ -76,11 +77,13 @@ const insertProbing = insertInto(
       SELECT e."offset" FROM event_log AS e
       WHERE e.message_id = r.message_id AND e."offset" >= $9::bigint AND e."offset" < $9::bigint + ${segmentSize} LIMIT 1
     ) IS NOT NULL THEN r.again ELSE r.message_id END`,
-  `unnest(${parameters}, $10::bigint[], $11::uuid[], $12::uuid[]) WITH ORDINALITY AS r (${names}, probe_from, again, before, place) ${expected}
+  `unnest(${parameters}, $10::bigint[], $11::uuid[], $12::uuid[], $15::uuid[]) WITH ORDINALITY
+      AS r (${names}, probe_from, again, before, next, place) ${expected}
     AND (r.probe_from < 0 OR coalesce(
       ${inEarlier("r.message_id")},
       CASE WHEN ${isOther} THEN ${inEarlier("r.again")} END,
-      CASE WHEN ${isOther} THEN ${inEarlier("r.before")} END
+      CASE WHEN ${isOther} THEN ${inEarlier("r.before")} END,
+      CASE WHEN ${isOther} THEN ${inEarlier("r.next")} END
     ) IS NULL)`,
 );
 
@@ -180,7 +183,7 @@ interface Window {
 
 /**
  * What the probing statement has beside the records, column by column: per record the offset to look from, -1 for nowhere, and the ids it has when its
- * own is that of an older record; then the window, and the lowest of those offsets. Undefined when there is nowhere to look for any.
+ * own is that of an older record; the window, and the lowest of those offsets. Undefined when there is nowhere to look for any.
  */
 function probesOf(records: readonly NewRecord[], earlier: EarlierSegments, { nowMs, deduplicationMs }: Window): unknown[] | undefined {
   const isCurrentOld = earlier.isCurrentOld(nowMs);
@@ -195,14 +198,21 @@ function probesOf(records: readonly NewRecord[], earlier: EarlierSegments, { now
   if (lowest === Number.POSITIVE_INFINITY) return undefined;
   const again: string[] = [];
   const before: string[] = [];
+  const next: string[] = [];
+  const times = new Map<string, { readonly time: number; readonly receivedAtMs: number }>();
   for (let i = 0; i < records.length; i++) {
     const { messageId, receivedAtMs } = records[i] as NewRecord;
     const isOther = (probes[i] as number) >= 0 && isChosen(messageId);
-    const time = Math.floor(receivedAtMs / deduplicationMs);
+    // Copies in one group do not see each other but in the index: they are of one time.
+    const copy = times.get(messageId);
+    const isCopy = copy !== undefined && Math.abs(receivedAtMs - copy.receivedAtMs) < deduplicationMs;
+    const time = isCopy ? copy.time : Math.floor(receivedAtMs / deduplicationMs);
+    if (isOther && !isCopy) times.set(messageId, { time, receivedAtMs });
     again.push(isOther ? idInTime(messageId, time) : messageId);
     before.push(isOther ? idInTime(messageId, time - 1) : messageId);
+    next.push(isOther ? idInTime(messageId, time + 1) : messageId);
   }
-  return [probes, again, before, deduplicationMs, lowest];
+  return [probes, again, before, deduplicationMs, lowest, next];
 }
 
 /** A UUID of version 8 (RFC 9562 §5.8) that follows from the id and the window's time. */

@@ -40,6 +40,13 @@ describe("problem documents", () => {
     ]);
   });
 
+  test("what is wrong in a list that came as text is named like what is wrong in any other", async () => {
+    expect((await send("GET", "/v1/events?kinds=properties,nope")).json()).toMatchObject({
+      status: 400,
+      issues: [{ pointer: "/kinds/1", message: expect.stringMatching(/^must be one of properties, /), got: '"properties,nope"' }],
+    });
+  });
+
   test("a field is named as the route names it, not as the service behind it does", async () => {
     const answer = await send("POST", `${devicePath}/certificates`, { csr: "x" });
     expect(answer.json()).toMatchObject({ status: 400, detail: "/csr: is not PEM", issues: [{ pointer: "/csr" }] });

@@ -45,9 +45,11 @@ function toFieldIssues(issue: z.core.$ZodIssue, data: unknown): readonly FieldIs
   return [{ pointer, message: issue.message, got }];
 }
 
+/** Of a list or an object that came as text, in a query: the text. */
 function valueAt(data: unknown, path: readonly PropertyKey[]): unknown {
   let value = data;
   for (const name of path) {
+    if (typeof value === "string") return value;
     if (typeof value !== "object" || value === null || !Object.hasOwn(value, name)) return undefined;
     value = (value as Record<PropertyKey, unknown>)[name];
   }

@@ -295,13 +295,13 @@ export interface TraceConsumer {
   /** `history`, `shadow`, or `subscription:{name}`. */
   readonly consumer: string;
   /**
-   * applied; refused, with the reason; acknowledged; filtered: its filter, as it is now, does not want it; inFlight: sent, not acknowledged; waiting: not reached yet; deadLetter;
+   * applied; notForIt: what was said of the past changes no shadow; refused, with the reason; acknowledged; filtered: its filter does not want it; inFlight: sent, not acknowledged; waiting: not reached yet; deadLetter;
    * discarded: a dead letter that somebody deleted; lost.
    */
   readonly state: string;
   /** How often it was sent so far, while in flight or dead. */
   readonly attempt?: number;
-  /** Of a dead letter, or while the webhook's endpoint is out. */
+  /** Of a dead letter, while the webhook's endpoint is out, or where what is told follows from a filter or tags that may have been others then. */
   readonly reason?: string;
 }
 

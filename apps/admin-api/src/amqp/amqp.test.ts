@@ -38,10 +38,12 @@ test("accepted is acknowledged; rejected, released, modified and settled without
   receiver.on("message", () => receiver.add_credit(1));
   receiver.add_credit(1);
   const times = new Map<string, number>();
+  const counts: number[] = [];
   receiver.on("message", (context: EventContext) => {
     const text = seen(context);
     const time = (times.get(text) ?? 0) + 1;
     times.set(text, time);
+    counts.push(context.message?.delivery_count ?? 0);
     const { delivery } = context;
     if (time > 1 || text === "message 1") return delivery?.accept();
     if (text === "message 2") return delivery?.reject({ condition: "app:no", description: "no" });
@@ -52,6 +54,8 @@ test("accepted is acknowledged; rejected, released, modified and settled without
   await expect.poll(() => [...harness.subscription.acknowledged].sort()).toEqual([1, 2, 3, 4, 5]);
   expect([...harness.subscription.rejected].sort()).toEqual([2, 3, 4, 5]);
   expect([...times]).toEqual([1, 2, 3, 4, 5].map((n) => [`message ${n}`, n === 1 ? 1 : 2]));
+  // How often each was sent before.
+  expect(counts.sort()).toEqual([0, 0, 0, 0, 0, 1, 1, 1, 1]);
 });
 
 test("what is sent pre-settled is done when it is sent", async () => {

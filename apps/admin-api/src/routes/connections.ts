@@ -26,7 +26,7 @@ const traceEntry = z.object({
         state: z
           .string()
           .describe(
-            "applied; acknowledged; filtered: its filter, as it is now, does not want it; inFlight: sent and not acknowledged; waiting: not reached yet; deadLetter; discarded: a dead letter that somebody deleted; lost: removed by retention before it was delivered.",
+            "applied; notForIt: what was said of the past changes no shadow; refused; acknowledged; filtered: its filter does not want it; inFlight: sent and not acknowledged; waiting: not reached yet; deadLetter; discarded: a dead letter that somebody deleted; lost: removed by retention before it was delivered.",
           ),
         attempt: z.int().optional().describe("How often it was sent so far, while in flight or dead."),
         reason: z.string().optional().describe("Of a dead letter, or while the webhook's endpoint is out: why."),

@@ -143,6 +143,7 @@ export function describeHistory(create: () => Promise<EventWorld>): void {
       ["a property that cannot be", { property: "a\0" }, "/property"],
       ["a beginning that is no time", { fromMs: deviceTimeMsMax + 2 }, "/fromMs"],
       ["an end that is no time", { toMs: -1 }, "/toMs"],
+      ["an end before the beginning", { fromMs: 2_000, toMs: 1_000 }, "/toMs"],
     ])("%s is refused and the field named", async (_, wrong, pointer) => {
       const { api, backend } = await createDevice([]);
       const error = await errorOf(api.history(backend, { ...query, ...wrong }));

@@ -100,6 +100,24 @@ export function describeTrace(create: () => Promise<EventWorld>): void {
     await until("the acknowledgement to show", async () => JSON.stringify((await statesOf())[1]) === JSON.stringify(entry("acknowledged")));
     requests.end();
     await stream.return?.();
+    await api.updateSubscription(backend, { name: "wants", filter: { kinds: ["event"] } });
+    const passed = { reason: "by the filter of now; it was changed since" };
+    expect(await statesOf()).toEqual([entry("filtered"), entry("filtered", passed)]);
+    await appendAll(api, [report(3)]);
+    expect(await statesOf()).toEqual([entry("filtered"), entry("filtered"), entry("filtered", passed)]);
+  });
+
+  test("what was said of the past is not for the shadow", async () => {
+    const { api, backend, report, address, historyCaughtUp } = await given();
+    const said = report(1);
+    await appendAll(api, [{ ...said, body: JSON.stringify({ ...(JSON.parse(said.body) as object), past: true }) }]);
+    await historyCaughtUp();
+    expect((await api.trace(backend, address)).entries.map(({ consumers }) => consumers)).toEqual([
+      [
+        { consumer: "history", state: "applied" },
+        { consumer: "shadow", state: "notForIt" },
+      ],
+    ]);
   });
 
   test("a deleted device is traced as long as the log has anything of it, also when another one has its name", async () => {

@@ -115,6 +115,8 @@ export interface StoredSubscription {
   readonly cursor: number;
   /** Where it began, or was set to: what lies before was never to be delivered. */
   readonly began: number;
+  /** What lies up to here may have been passed by another filter. */
+  readonly filterSince: number;
   readonly epoch: number;
   readonly revision: number;
   readonly acknowledgeWithinMs: number;

@@ -34,8 +34,8 @@ export function createStates(deps: StatesDeps): DeliveryStates {
           const consumer = `subscription:${row.name}`;
           const letter = letters.get(keyOf(row.name, String(record.offset)));
           if (letter !== undefined) return [{ consumer, state: letter.state, attempt: letter.deliveries, reason: letter.reason }];
-          if ((matchers[i] as Matcher).matches(record) !== "yes") return [{ consumer, state: "filtered" }];
-          return [{ consumer, ...progressOf(deps.groups, row, record.offset, first) }];
+          const isWanted = (matchers[i] as Matcher).matches(record) === "yes";
+          return [{ consumer, ...progressOf(deps.groups, row, { offset: record.offset, first, isWanted }) }];
         });
         states.set(record.offset, consumers);
       }
@@ -44,15 +44,29 @@ export function createStates(deps: StatesDeps): DeliveryStates {
   };
 }
 
-function progressOf(groups: Groups, row: StoredSubscription, offset: number, first: number): Omit<TraceConsumer, "consumer"> {
+interface Asked {
+  readonly offset: number;
+  /** The lowest offset that the log has. */
+  readonly first: number;
+  readonly isWanted: boolean;
+}
+
+function progressOf(groups: Groups, row: StoredSubscription, { offset, first, isWanted }: Asked): Omit<TraceConsumer, "consumer"> {
   const held = groups.find(row.tenantId, row.name);
   const entry = held?.group.stateOf(offset);
   const why = outageOf(row, held?.group.endpoint ?? row.progress.endpoint);
   if (entry?.state === "inFlight") return { state: "inFlight", attempt: entry.attempt, ...why };
   if (entry !== undefined) return { state: entry.state, ...(entry.state === "waiting" ? why : {}) };
   const cursor = held === undefined ? row.cursor : held.group.window.cursor(groups.positionOf(held));
-  if (offset <= cursor) return { state: "acknowledged" };
+  if (offset <= cursor) return { state: isWanted ? "acknowledged" : "filtered", ...doubtOf(row, offset) };
+  if (!isWanted) return { state: "filtered" };
   return offset < first ? { state: "lost" } : { state: "waiting", ...why };
+}
+
+/** What is passed is told by what is known now, which need not be what it was passed by. */
+function doubtOf({ filter, filterSince }: StoredSubscription, offset: number): { readonly reason?: string } {
+  if (offset <= filterSince) return { reason: "by the filter of now; it was changed since" };
+  return filter.tags === undefined ? {} : { reason: "by the tags that the device has now" };
 }
 
 /** Why what waits for a webhook does so, when its endpoint is out. */

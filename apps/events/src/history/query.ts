@@ -34,6 +34,7 @@ export function toStoreQuery(
   const properties = checkedProperties(query);
   const fromMs = checkedTime("/fromMs", query.fromMs ?? 0);
   const toMs = checkedTime("/toMs", query.toMs ?? endOfTimeMs);
+  if (fromMs > toMs) throw invalidField("/toMs", "must not be before the beginning");
   const before = query.pageToken === undefined ? undefined : decodeToken(query.pageToken);
   return { deviceId: device.deviceId, properties, fromMs: Math.max(fromMs, keptFromMs), toMs, before, limit: pageSize + 1, pageSize };
 }

@@ -22,6 +22,7 @@ interface Row {
   readonly filter: SubscriptionFilter;
   readonly cursor: string;
   readonly began: string;
+  readonly filter_since: string;
   readonly epoch: string;
   readonly revision: string;
   readonly acknowledge_within_ms: number;
@@ -43,7 +44,7 @@ interface ViewRow extends Row {
   readonly dead_letters: string;
 }
 
-const columns = `s.tenant_id, s.name, s.filter, s.cursor, s.began, s.epoch, s.revision, s.acknowledge_within_ms, s.deliveries_max, s.webhook_url,
+const columns = `s.tenant_id, s.name, s.filter, s.cursor, s.began, s.filter_since, s.epoch, s.revision, s.acknowledge_within_ms, s.deliveries_max, s.webhook_url,
   s.webhook_secret, s.lost, s.created_at, s.owner, s.owned_until, s.progress,
   (extract(epoch FROM s.owned_until - clock_timestamp()) * 1000)::double precision AS left_ms`;
 
@@ -179,7 +180,9 @@ async function create(pool: Pool, subscription: NewSubscription): Promise<void> 
 async function update(pool: Pool, tenantId: TenantId, name: string, change: SubscriptionChange): Promise<boolean> {
   const { filter, acknowledgeWithinMs, deliveriesMax, webhook } = change;
   const { rowCount } = await pool.query(
-    `UPDATE subscriptions SET filter = coalesce($3::json, filter), acknowledge_within_ms = coalesce($4, acknowledge_within_ms),
+    `UPDATE subscriptions SET filter = coalesce($3::text::json, filter), filter_since = CASE
+         WHEN $3 IS NOT NULL AND $3::text <> filter::text THEN (SELECT coalesce(max("offset"), 0) FROM event_log) ELSE filter_since END,
+       acknowledge_within_ms = coalesce($4, acknowledge_within_ms),
        deliveries_max = coalesce($5, deliveries_max), webhook_url = coalesce($6, webhook_url), webhook_secret = coalesce($7, webhook_secret),
        revision = revision + 1
      WHERE tenant_id = $1 AND name = $2`,
@@ -226,6 +229,7 @@ function toSubscription(row: Row): StoredSubscription {
     filter: row.filter,
     cursor: Number(row.cursor),
     began: Number(row.began),
+    filterSince: Number(row.filter_since),
     epoch: Number(row.epoch),
     revision: Number(row.revision),
     acknowledgeWithinMs: row.acknowledge_within_ms,

@@ -6,6 +6,7 @@ import {
   invalidField,
   type LogRecord,
   PlatformError,
+  type PropertiesBody,
   shadowRefusal,
   type TraceConsumer,
   type TraceEntry,
@@ -112,10 +113,14 @@ function toAccepted(record: LogRecord, positions: Reached, deliveries: readonly 
     consumer,
     state: offset <= positions[consumer] ? "applied" : "waiting",
   });
-  const shadow = refused === undefined ? reached("shadow") : { consumer: "shadow", state: "refused", reason: refused };
   // The history and the shadow are made of property reports; they pass over everything else.
-  const own = kind === "properties" ? [reached("history"), shadow] : [];
+  const own = kind === "properties" ? [reached("history"), shadowOf(record, reached("shadow"), refused)] : [];
   return { atMs, outcome: "accepted", offset, messageId, kind, consumers: [...own, ...deliveries] };
+}
+
+function shadowOf({ body }: LogRecord, reached: TraceConsumer, refused: string | undefined): TraceConsumer {
+  if ((JSON.parse(body) as PropertiesBody).past === true) return { consumer: "shadow", state: "notForIt" };
+  return refused === undefined ? reached : { consumer: "shadow", state: "refused", reason: refused };
 }
 
 function toRefused(refusal: StoredRefusal): TraceEntry {

@@ -3789,6 +3789,7 @@ export const SubscriptionScalarFieldEnum = {
   webhookSecret: 'webhookSecret',
   lost: 'lost',
   began: 'began',
+  filterSince: 'filterSince',
   revision: 'revision',
   progress: 'progress',
   createdAt: 'createdAt'

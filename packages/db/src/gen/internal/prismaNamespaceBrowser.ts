@@ -438,6 +438,7 @@ export const SubscriptionScalarFieldEnum = {
   webhookSecret: 'webhookSecret',
   lost: 'lost',
   began: 'began',
+  filterSince: 'filterSince',
   revision: 'revision',
   progress: 'progress',
   createdAt: 'createdAt'

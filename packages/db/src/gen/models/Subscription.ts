@@ -33,6 +33,7 @@ export type SubscriptionAvgAggregateOutputType = {
   deliveriesMax: number | null
   lost: number | null
   began: number | null
+  filterSince: number | null
   revision: number | null
 }
 
@@ -43,6 +44,7 @@ export type SubscriptionSumAggregateOutputType = {
   deliveriesMax: number | null
   lost: bigint | null
   began: bigint | null
+  filterSince: bigint | null
   revision: bigint | null
 }
 
@@ -59,6 +61,7 @@ export type SubscriptionMinAggregateOutputType = {
   webhookSecret: string | null
   lost: bigint | null
   began: bigint | null
+  filterSince: bigint | null
   revision: bigint | null
   createdAt: Date | null
 }
@@ -76,6 +79,7 @@ export type SubscriptionMaxAggregateOutputType = {
   webhookSecret: string | null
   lost: bigint | null
   began: bigint | null
+  filterSince: bigint | null
   revision: bigint | null
   createdAt: Date | null
 }
@@ -94,6 +98,7 @@ export type SubscriptionCountAggregateOutputType = {
   webhookSecret: number
   lost: number
   began: number
+  filterSince: number
   revision: number
   progress: number
   createdAt: number
@@ -108,6 +113,7 @@ export type SubscriptionAvgAggregateInputType = {
   deliveriesMax?: true | runtime.Types.Skip
   lost?: true | runtime.Types.Skip
   began?: true | runtime.Types.Skip
+  filterSince?: true | runtime.Types.Skip
   revision?: true | runtime.Types.Skip
 }
 
@@ -118,6 +124,7 @@ export type SubscriptionSumAggregateInputType = {
   deliveriesMax?: true | runtime.Types.Skip
   lost?: true | runtime.Types.Skip
   began?: true | runtime.Types.Skip
+  filterSince?: true | runtime.Types.Skip
   revision?: true | runtime.Types.Skip
 }
 
@@ -134,6 +141,7 @@ export type SubscriptionMinAggregateInputType = {
   webhookSecret?: true | runtime.Types.Skip
   lost?: true | runtime.Types.Skip
   began?: true | runtime.Types.Skip
+  filterSince?: true | runtime.Types.Skip
   revision?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
 }
@@ -151,6 +159,7 @@ export type SubscriptionMaxAggregateInputType = {
   webhookSecret?: true | runtime.Types.Skip
   lost?: true | runtime.Types.Skip
   began?: true | runtime.Types.Skip
+  filterSince?: true | runtime.Types.Skip
   revision?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
 }
@@ -169,6 +178,7 @@ export type SubscriptionCountAggregateInputType = {
   webhookSecret?: true | runtime.Types.Skip
   lost?: true | runtime.Types.Skip
   began?: true | runtime.Types.Skip
+  filterSince?: true | runtime.Types.Skip
   revision?: true | runtime.Types.Skip
   progress?: true | runtime.Types.Skip
   createdAt?: true | runtime.Types.Skip
@@ -275,6 +285,7 @@ export type SubscriptionGroupByOutputType = {
   webhookSecret: string | null
   lost: bigint
   began: bigint
+  filterSince: bigint
   revision: bigint
   progress: runtime.JsonValue
   createdAt: Date
@@ -317,6 +328,7 @@ export type SubscriptionWhereInput = {
   webhookSecret?: Prisma.StringNullableFilter<"Subscription"> | string | null | runtime.Types.Skip
   lost?: Prisma.BigIntFilter<"Subscription"> | bigint | number | runtime.Types.Skip
   began?: Prisma.BigIntFilter<"Subscription"> | bigint | number | runtime.Types.Skip
+  filterSince?: Prisma.BigIntFilter<"Subscription"> | bigint | number | runtime.Types.Skip
   revision?: Prisma.BigIntFilter<"Subscription"> | bigint | number | runtime.Types.Skip
   progress?: Prisma.JsonFilter<"Subscription"> | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Subscription"> | Date | string | runtime.Types.Skip
@@ -336,6 +348,7 @@ export type SubscriptionOrderByWithRelationInput = {
   webhookSecret?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   lost?: Prisma.SortOrder | runtime.Types.Skip
   began?: Prisma.SortOrder | runtime.Types.Skip
+  filterSince?: Prisma.SortOrder | runtime.Types.Skip
   revision?: Prisma.SortOrder | runtime.Types.Skip
   progress?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
@@ -359,6 +372,7 @@ export type SubscriptionWhereUniqueInput = Prisma.AtLeast<{
   webhookSecret?: Prisma.StringNullableFilter<"Subscription"> | string | null | runtime.Types.Skip
   lost?: Prisma.BigIntFilter<"Subscription"> | bigint | number | runtime.Types.Skip
   began?: Prisma.BigIntFilter<"Subscription"> | bigint | number | runtime.Types.Skip
+  filterSince?: Prisma.BigIntFilter<"Subscription"> | bigint | number | runtime.Types.Skip
   revision?: Prisma.BigIntFilter<"Subscription"> | bigint | number | runtime.Types.Skip
   progress?: Prisma.JsonFilter<"Subscription"> | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFilter<"Subscription"> | Date | string | runtime.Types.Skip
@@ -378,6 +392,7 @@ export type SubscriptionOrderByWithAggregationInput = {
   webhookSecret?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   lost?: Prisma.SortOrder | runtime.Types.Skip
   began?: Prisma.SortOrder | runtime.Types.Skip
+  filterSince?: Prisma.SortOrder | runtime.Types.Skip
   revision?: Prisma.SortOrder | runtime.Types.Skip
   progress?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
@@ -405,6 +420,7 @@ export type SubscriptionScalarWhereWithAggregatesInput = {
   webhookSecret?: Prisma.StringNullableWithAggregatesFilter<"Subscription"> | string | null | runtime.Types.Skip
   lost?: Prisma.BigIntWithAggregatesFilter<"Subscription"> | bigint | number | runtime.Types.Skip
   began?: Prisma.BigIntWithAggregatesFilter<"Subscription"> | bigint | number | runtime.Types.Skip
+  filterSince?: Prisma.BigIntWithAggregatesFilter<"Subscription"> | bigint | number | runtime.Types.Skip
   revision?: Prisma.BigIntWithAggregatesFilter<"Subscription"> | bigint | number | runtime.Types.Skip
   progress?: Prisma.JsonWithAggregatesFilter<"Subscription"> | runtime.Types.Skip
   createdAt?: Prisma.DateTimeWithAggregatesFilter<"Subscription"> | Date | string | runtime.Types.Skip
@@ -424,6 +440,7 @@ export type SubscriptionCreateInput = {
   webhookSecret?: string | null | runtime.Types.Skip
   lost?: bigint | number | runtime.Types.Skip
   began?: bigint | number | runtime.Types.Skip
+  filterSince?: bigint | number | runtime.Types.Skip
   revision?: bigint | number | runtime.Types.Skip
   progress?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
@@ -443,6 +460,7 @@ export type SubscriptionUncheckedCreateInput = {
   webhookSecret?: string | null | runtime.Types.Skip
   lost?: bigint | number | runtime.Types.Skip
   began?: bigint | number | runtime.Types.Skip
+  filterSince?: bigint | number | runtime.Types.Skip
   revision?: bigint | number | runtime.Types.Skip
   progress?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
@@ -462,6 +480,7 @@ export type SubscriptionUpdateInput = {
   webhookSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   lost?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   began?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  filterSince?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   revision?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   progress?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
@@ -481,6 +500,7 @@ export type SubscriptionUncheckedUpdateInput = {
   webhookSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   lost?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   began?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  filterSince?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   revision?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   progress?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
@@ -500,6 +520,7 @@ export type SubscriptionCreateManyInput = {
   webhookSecret?: string | null | runtime.Types.Skip
   lost?: bigint | number | runtime.Types.Skip
   began?: bigint | number | runtime.Types.Skip
+  filterSince?: bigint | number | runtime.Types.Skip
   revision?: bigint | number | runtime.Types.Skip
   progress?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   createdAt?: Date | string | runtime.Types.Skip
@@ -519,6 +540,7 @@ export type SubscriptionUpdateManyMutationInput = {
   webhookSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   lost?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   began?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  filterSince?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   revision?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   progress?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
@@ -538,6 +560,7 @@ export type SubscriptionUncheckedUpdateManyInput = {
   webhookSecret?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   lost?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   began?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
+  filterSince?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   revision?: Prisma.BigIntFieldUpdateOperationsInput | bigint | number | runtime.Types.Skip
   progress?: Prisma.JsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   createdAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
@@ -562,6 +585,7 @@ export type SubscriptionCountOrderByAggregateInput = {
   webhookSecret?: Prisma.SortOrder | runtime.Types.Skip
   lost?: Prisma.SortOrder | runtime.Types.Skip
   began?: Prisma.SortOrder | runtime.Types.Skip
+  filterSince?: Prisma.SortOrder | runtime.Types.Skip
   revision?: Prisma.SortOrder | runtime.Types.Skip
   progress?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
@@ -574,6 +598,7 @@ export type SubscriptionAvgOrderByAggregateInput = {
   deliveriesMax?: Prisma.SortOrder | runtime.Types.Skip
   lost?: Prisma.SortOrder | runtime.Types.Skip
   began?: Prisma.SortOrder | runtime.Types.Skip
+  filterSince?: Prisma.SortOrder | runtime.Types.Skip
   revision?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -590,6 +615,7 @@ export type SubscriptionMaxOrderByAggregateInput = {
   webhookSecret?: Prisma.SortOrder | runtime.Types.Skip
   lost?: Prisma.SortOrder | runtime.Types.Skip
   began?: Prisma.SortOrder | runtime.Types.Skip
+  filterSince?: Prisma.SortOrder | runtime.Types.Skip
   revision?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
@@ -607,6 +633,7 @@ export type SubscriptionMinOrderByAggregateInput = {
   webhookSecret?: Prisma.SortOrder | runtime.Types.Skip
   lost?: Prisma.SortOrder | runtime.Types.Skip
   began?: Prisma.SortOrder | runtime.Types.Skip
+  filterSince?: Prisma.SortOrder | runtime.Types.Skip
   revision?: Prisma.SortOrder | runtime.Types.Skip
   createdAt?: Prisma.SortOrder | runtime.Types.Skip
 }
@@ -618,6 +645,7 @@ export type SubscriptionSumOrderByAggregateInput = {
   deliveriesMax?: Prisma.SortOrder | runtime.Types.Skip
   lost?: Prisma.SortOrder | runtime.Types.Skip
   began?: Prisma.SortOrder | runtime.Types.Skip
+  filterSince?: Prisma.SortOrder | runtime.Types.Skip
   revision?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -637,6 +665,7 @@ export type SubscriptionSelect<ExtArgs extends runtime.Types.Extensions.Internal
   webhookSecret?: boolean | runtime.Types.Skip
   lost?: boolean | runtime.Types.Skip
   began?: boolean | runtime.Types.Skip
+  filterSince?: boolean | runtime.Types.Skip
   revision?: boolean | runtime.Types.Skip
   progress?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
@@ -656,6 +685,7 @@ export type SubscriptionSelectCreateManyAndReturn<ExtArgs extends runtime.Types.
   webhookSecret?: boolean | runtime.Types.Skip
   lost?: boolean | runtime.Types.Skip
   began?: boolean | runtime.Types.Skip
+  filterSince?: boolean | runtime.Types.Skip
   revision?: boolean | runtime.Types.Skip
   progress?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
@@ -675,6 +705,7 @@ export type SubscriptionSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.
   webhookSecret?: boolean | runtime.Types.Skip
   lost?: boolean | runtime.Types.Skip
   began?: boolean | runtime.Types.Skip
+  filterSince?: boolean | runtime.Types.Skip
   revision?: boolean | runtime.Types.Skip
   progress?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
@@ -694,12 +725,13 @@ export type SubscriptionSelectScalar = {
   webhookSecret?: boolean | runtime.Types.Skip
   lost?: boolean | runtime.Types.Skip
   began?: boolean | runtime.Types.Skip
+  filterSince?: boolean | runtime.Types.Skip
   revision?: boolean | runtime.Types.Skip
   progress?: boolean | runtime.Types.Skip
   createdAt?: boolean | runtime.Types.Skip
 }
 
-export type SubscriptionOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"tenantId" | "name" | "filter" | "cursor" | "epoch" | "owner" | "ownedUntil" | "acknowledgeWithinMs" | "deliveriesMax" | "webhookUrl" | "webhookSecret" | "lost" | "began" | "revision" | "progress" | "createdAt", ExtArgs["result"]["subscription"], runtime.Types.Skip>
+export type SubscriptionOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"tenantId" | "name" | "filter" | "cursor" | "epoch" | "owner" | "ownedUntil" | "acknowledgeWithinMs" | "deliveriesMax" | "webhookUrl" | "webhookSecret" | "lost" | "began" | "filterSince" | "revision" | "progress" | "createdAt", ExtArgs["result"]["subscription"], runtime.Types.Skip>
 
 export type $SubscriptionPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "Subscription"
@@ -718,6 +750,7 @@ export type $SubscriptionPayload<ExtArgs extends runtime.Types.Extensions.Intern
     webhookSecret: string | null
     lost: bigint
     began: bigint
+    filterSince: bigint
     revision: bigint
     progress: runtime.JsonValue
     createdAt: Date
@@ -1157,6 +1190,7 @@ export interface SubscriptionFieldRefs {
   readonly webhookSecret: Prisma.FieldRef<"Subscription", 'String'>
   readonly lost: Prisma.FieldRef<"Subscription", 'BigInt'>
   readonly began: Prisma.FieldRef<"Subscription", 'BigInt'>
+  readonly filterSince: Prisma.FieldRef<"Subscription", 'BigInt'>
   readonly revision: Prisma.FieldRef<"Subscription", 'BigInt'>
   readonly progress: Prisma.FieldRef<"Subscription", 'Json'>
   readonly createdAt: Prisma.FieldRef<"Subscription", 'DateTime'>

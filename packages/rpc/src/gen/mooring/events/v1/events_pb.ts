@@ -235,6 +235,9 @@ export const ReadResponseSchema: GenMessage<ReadResponse> = /*@__PURE__*/
   messageDesc(file_mooring_events_v1_events, 6);
 
 /**
+ * A filter given here (the members from product_key to property) is the subscription's from then on, for all its members: what is not delivered yet is
+ * held against it. None given: the subscription keeps its own.
+ *
  * @generated from message mooring.events.v1.SubscribeStart
  */
 export type SubscribeStart = Message<"mooring.events.v1.SubscribeStart"> & {
@@ -1355,7 +1358,7 @@ export type TraceConsumer = Message<"mooring.events.v1.TraceConsumer"> & {
   consumer: string;
 
   /**
-   * applied, refused, acknowledged, filtered, inFlight, waiting, deadLetter, discarded or lost.
+   * applied, notForIt, refused, acknowledged, filtered, inFlight, waiting, deadLetter, discarded or lost.
    *
    * @generated from field: string state = 2;
    */

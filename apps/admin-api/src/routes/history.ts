@@ -37,7 +37,12 @@ const manyPoint = z.object({ property: z.string(), ...point.shape });
 const intervalAnswer = z.object({
   start: time,
   count: z.int().describe("Points of the interval."),
-  min: z.number().optional().describe("Of the numbers among the values; absent when there are none."),
+  min: z
+    .number()
+    .optional()
+    .describe(
+      "Of the numbers among the values, which are doubles (whole ones are exact to 2^53) below 1e308 and with 40 digits at most; absent when there are none.",
+    ),
   max: z.number().optional(),
   avg: z.number().optional(),
   last: z.unknown().describe("The last value, of whatever type."),

@@ -12,6 +12,9 @@ export interface FailureBookDeps {
 
 export interface Failure extends DeviceAddress, SignOnOrigin {
   readonly reason: string;
+  /** In place of the names, which are empty then. */
+  readonly fingerprint?: string;
+  readonly heldOffUntilMs?: number;
   /** 1 and now unless said otherwise. */
   readonly count?: number;
   readonly atMs?: number;
@@ -40,13 +43,13 @@ export function createFailureBook({ store, clock, log }: FailureBookDeps): Failu
   }
 
   return {
-    add({ productKey, deviceName, reason, protocol, address, count = 1, atMs = clock.now() }) {
+    add({ productKey, deviceName, fingerprint = "", reason, protocol, address, heldOffUntilMs, count = 1, atMs = clock.now() }) {
       const where = { protocol: storable(protocol), address: storable(address) };
-      const key = [productKey, deviceName, reason, where.protocol, where.address].join("\n");
+      const key = [productKey, deviceName, fingerprint, reason, where.protocol, where.address].join("\n");
       const known = waiting.get(key);
       if (known === undefined && waiting.size >= waitingMax) return;
-      const fresh = { productKey, deviceName, reason, ...where, count, firstAtMs: atMs, lastAtMs: atMs };
-      waiting.set(key, known === undefined ? fresh : { ...known, count: known.count + count, lastAtMs: Math.max(known.lastAtMs, atMs) });
+      const fresh = { productKey, deviceName, fingerprint, reason, ...where, count, firstAtMs: atMs, lastAtMs: atMs, heldOffUntilMs };
+      waiting.set(key, known === undefined ? fresh : together(known, fresh));
     },
     flush,
     start() {
@@ -62,6 +65,16 @@ export function createFailureBook({ store, clock, log }: FailureBookDeps): Failu
         },
       };
     },
+  };
+}
+
+function together(before: CountedFailure, after: CountedFailure): CountedFailure {
+  const heldOffUntilMs = Math.max(before.heldOffUntilMs ?? 0, after.heldOffUntilMs ?? 0);
+  return {
+    ...before,
+    count: before.count + after.count,
+    lastAtMs: Math.max(before.lastAtMs, after.lastAtMs),
+    ...(heldOffUntilMs > 0 && { heldOffUntilMs }),
   };
 }
 

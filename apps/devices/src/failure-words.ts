@@ -54,7 +54,8 @@ const words: Readonly<Record<string, string>> = {
   "not-provisioned": "The platform could not do it at that time; the device may ask again.",
   "no-credential": "Neither a certificate nor a proof of another kind was sent.",
   "identity-mismatch": "The user name names another device than the one that was proved.",
-  "held-off": "Refused without being looked at, because too many sign-ons failed before. It goes on within a minute of the last failure.",
+  "held-off":
+    "Refused without being looked at, because too many sign-ons failed before. It goes on at heldOffUntil, or as soon as the device or its product is changed.",
   "plain-transport": "This proof may only be sent over TLS.",
 };
 

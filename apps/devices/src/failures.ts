@@ -22,6 +22,7 @@ export interface FailureDeps {
 }
 
 export const failuresAtOnceMax = 500;
+const fingerprintPattern = /^[0-9a-f]{64}$/;
 /** Older ones say nothing about why a device cannot connect now. */
 const shownMs = 7 * 86_400_000;
 
@@ -41,14 +42,21 @@ export function createFailureOperations({ devices, store, book, clock }: Failure
       const device = await devices.find({ tenantId: tenantOf(caller) }, parseAddress(request));
       if (device === undefined) throw noDevice();
       await book.flush();
-      const failures = await store.list(device.deviceId, clock.now() - shownMs);
+      const nowMs = clock.now();
+      const failures = await store.list(device.deviceId, { sinceMs: nowMs - shownMs, nowMs });
       return { failures: failures.map((failure) => ({ ...failure, message: wordsOf(failure.reason) })) };
     },
   };
 }
 
-function isFailure({ productKey, deviceName, reason, count, atMs }: NewConnectionFailure): boolean {
+function isFailure({ productKey, deviceName, fingerprint, reason, count, atMs, heldOffUntilMs = atMs }: NewConnectionFailure): boolean {
   const isNamed = productKeyPattern.test(productKey) && deviceNamePattern.test(deviceName);
-  const isCounted = Number.isSafeInteger(count) && count >= 1 && count <= 1_000_000 && Number.isSafeInteger(atMs) && atMs >= 0;
-  return isNamed && isCounted && gatewayReasons.has(reason);
+  const isShown = fingerprint !== undefined && fingerprintPattern.test(fingerprint) && productKey === "" && deviceName === "";
+  const isCounted = Number.isSafeInteger(count) && count >= 1 && count <= 1_000_000 && isTime(atMs) && isTime(heldOffUntilMs);
+  return (fingerprint === undefined ? isNamed : isShown) && isCounted && gatewayReasons.has(reason);
+}
+
+/** What Postgres can store, and more. */
+function isTime(ms: number): boolean {
+  return Number.isSafeInteger(ms) && ms >= 0 && ms < 1e14;
 }

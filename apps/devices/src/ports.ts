@@ -393,14 +393,16 @@ export interface PublicKeyStore {
   delete(device: Device, keyId: string): Promise<boolean>;
 }
 
-/** Refused sign-ons of one kind, counted. */
+/** Refused sign-ons of one kind, counted. Of a device by its names, or by a certificate of it; what it is not by is empty. */
 export interface CountedFailure extends DeviceAddress {
+  readonly fingerprint: string;
   readonly reason: string;
   readonly protocol: string;
   readonly address: string;
   readonly count: number;
   readonly firstAtMs: number;
   readonly lastAtMs: number;
+  readonly heldOffUntilMs?: number | undefined;
 }
 
 export type StoredFailure = Omit<ConnectionFailure, "message">;
@@ -408,8 +410,8 @@ export type StoredFailure = Omit<ConnectionFailure, "message">;
 export interface FailureStore {
   /** Of devices that do not exist nothing is kept; of each other the last 20 kinds. */
   add(failures: readonly CountedFailure[]): Promise<void>;
-  /** Newest first. */
-  list(deviceId: string, sinceMs: number): Promise<readonly StoredFailure[]>;
+  /** Newest first. `nowMs`: what is held off until later is told so. */
+  list(deviceId: string, times: { readonly sinceMs: number; readonly nowMs: number }): Promise<readonly StoredFailure[]>;
 }
 
 /** What the feed keeps: offsets from `first` to `last`; both 0 when it is empty. */

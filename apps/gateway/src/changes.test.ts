@@ -40,7 +40,9 @@ function setUp() {
     directory: { forProduct: () => Promise.reject(new Error("not asked for")), forget: () => undefined },
     log: silentLog,
   });
-  const changes = createChanges({ devices, registry, models, topology: { forget: () => undefined }, log: silentLog });
+  const told: (number | "all")[] = [];
+  const guard = { onChange: ({ offset }: DeviceChange) => void told.push(offset), onUnknownChanges: () => void told.push("all") };
+  const changes = createChanges({ devices, registry, models, topology: { forget: () => undefined }, guard, log: silentLog });
   const ended: string[] = [];
   const connect = (name: string): void => {
     const identity = { device: deviceNamed(name), credentialId: name };
@@ -60,12 +62,12 @@ function setUp() {
     registry.add(outlet);
   };
   const start = (): void => void running.push(changes.start());
-  return { answers, asked, checked, bad, changes, ended, connect, start };
+  return { answers, asked, checked, bad, changes, ended, told, connect, start };
 }
 
 describe("following changes", () => {
   test("what was connected before the feed was first read is checked, then only what changes", async () => {
-    const { answers, asked, checked, connect, start } = setUp();
+    const { answers, asked, checked, told, connect, start } = setUp();
     connect("a");
     connect("b");
     start();
@@ -73,6 +75,7 @@ describe("following changes", () => {
     answers.push({ changes: [{ offset: 11, productKey, deviceId: deviceNamed("b").deviceId }], next: 11 });
     await expect.poll(() => checked).toEqual(["a", "b", "b"]);
     await expect.poll(() => asked).toEqual([undefined, 10, 11]);
+    expect(told).toEqual(["all", 11]);
   });
 
   test("a product's change checks all its devices", async () => {

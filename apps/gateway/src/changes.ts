@@ -1,6 +1,7 @@
 // A right taken away is gone within two seconds: every change of a device, credential or product is followed, and what it touches looked at again.
 import { type DeviceApi, type DeviceChange, PlatformError, serviceCaller } from "@mooring/contracts";
 import { type Log, pause, type Running, startLoop } from "@mooring/kit";
+import type { Guard } from "./auth/guard.ts";
 import type { Models } from "./route/models.ts";
 import type { Outlet, Registry } from "./route/registry.ts";
 import type { Topology } from "./route/topology.ts";
@@ -10,6 +11,7 @@ export interface ChangesDeps {
   readonly registry: Registry;
   readonly models: Models;
   readonly topology: Pick<Topology, "forget">;
+  readonly guard: Pick<Guard, "onChange" | "onUnknownChanges">;
   readonly log: Log;
   /** How long the feed is asked to wait for a change; 1,000 unless said otherwise. */
   readonly waitMs?: number;
@@ -65,13 +67,16 @@ export function createChanges(deps: ChangesDeps) {
     generation++;
     deps.models.invalidate();
     deps.topology.forget();
+    deps.guard.onUnknownChanges();
     recheck(registry.all());
   };
   const apply = (changes: readonly DeviceChange[]): void => {
     if (changes.length === 0) return;
     generation++;
     const products = new Set<string>();
-    for (const { productKey, deviceId } of changes) {
+    for (const change of changes) {
+      const { productKey, deviceId } = change;
+      deps.guard.onChange(change);
       if (deviceId !== undefined) deps.topology.forget({ deviceId });
       if (deviceId !== undefined) recheck(registry.ofDevice(deviceId));
       else products.add(productKey);

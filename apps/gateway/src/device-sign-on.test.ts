@@ -107,6 +107,36 @@ describe("who fails again and again", () => {
     await expect.poll(() => failures.some(({ reason, deviceName }) => reason === "held-off" && deviceName === "dev-1")).toBe(true);
   });
 
+  test("a token without a user name is held off as the device it names; others behind the address go on", async () => {
+    const tokenOf = (sub: string): Buffer =>
+      Buffer.from(`eyJhbGciOiJFZERTQSJ9.${Buffer.from(JSON.stringify({ sub })).toString("base64url")}.AAAA`);
+    const [bad, good] = [tokenOf(`dev-1&${productKey}`), tokenOf(`dev-2&${productKey}`)];
+    fixture.harness.devices.identities.set(good.toString(), { device: deviceNamed("dev-2"), credentialId: "key:1" });
+    for (let i = 0; i < 6; i++) await (await secure()).signOn({ clientId: "x", password: bad });
+    expect((await (await secure()).signOn({ clientId: "x", password: bad })).connack?.reasonCode).toBe(ReasonCode.ConnectionRateExceeded);
+    expect((await (await secure()).signOn({ clientId: "y", password: good })).connack?.reasonCode).toBe(0);
+    const { failures } = fixture.harness.devices;
+    await expect.poll(() => failures.some(({ reason, deviceName }) => reason === "held-off" && deviceName === "dev-1")).toBe(true);
+  });
+
+  test("who was held off signs on at once after the device was changed", async () => {
+    const { devices } = fixture.harness;
+    const secret = "5ec2e7";
+    const signature = createHmac("sha256", secret).update(`clientIdxdeviceNamedev-1productKey${productKey}`).digest("hex");
+    const connect = {
+      clientId: "x|securemode=2,signmethod=hmacsha256|",
+      username: `dev-1&${productKey}`,
+      password: Buffer.from(signature),
+    };
+    for (let i = 0; i < 8; i++) await (await secure()).signOn(connect);
+    expect((await (await secure()).signOn(connect)).connack?.reasonCode).toBe(ReasonCode.ConnectionRateExceeded);
+    devices.secrets.set("dev-1", secret);
+    devices.changes.push({ offset: devices.changes.length + 1, productKey, deviceId: deviceNamed("dev-1").deviceId, deviceName: "dev-1" });
+    const startMs = performance.now();
+    await expect.poll(async () => (await (await secure()).signOn(connect)).connack?.reasonCode).toBe(0);
+    expect(performance.now() - startMs).toBeLessThan(900);
+  });
+
   test("what offers nothing in a device's name is told to its operator", async () => {
     await (await secure()).signOn({ username: `dev-7&${productKey}` });
     await expect

@@ -90,10 +90,10 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
   const { spaces } = broker;
   const { connectionsPerDeviceMax } = limits;
   const attendance = createAttendance({ nodeId, presence, gatewayNode, registry, stream, clock, counters, log, connectionsPerDeviceMax });
-  const changes = createChanges({ devices, registry, models, topology, log });
+  const guard = createGuard({ devices, clock, log, metrics: deps.metrics, failuresPerAddressMax: limits.authFailuresPerAddressMax });
+  const changes = createChanges({ devices, registry, models, topology, guard, log });
   const operatorKeys = createOperatorKeys({ access: deps.access, log });
   const admission = new Admission(limits, rare);
-  const guard = createGuard({ devices, clock, log, failuresPerAddressMax: limits.authFailuresPerAddressMax });
   const expiry = new Expiry(clock);
   const claimWatch = createClaimWatch({ devices, log });
   const shared = { devices, guard, expiry, uplink, refusals, attendance, registry, changes, spaces, wheel, admission, counters, rare, log };

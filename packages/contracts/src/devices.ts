@@ -111,6 +111,10 @@ export interface DeviceChange {
   readonly productKey: string;
   /** Absent when the product itself changed. */
   readonly deviceId?: string;
+  /** As the device is when the feed is read: absent when it is no more, or the product itself changed. */
+  readonly deviceName?: string;
+  /** SHA-256 of the device's certificates, lowercase hex, in whatever state; those that end last, at most 20. */
+  readonly fingerprints?: readonly string[];
 }
 
 /** Products, devices and their credentials: who exists and how it proves it. */
@@ -282,8 +286,13 @@ export interface RegisteredDevice extends DeviceAddress {
 /** Why a gateway let nobody in without asking further. */
 export type GatewayFailure = "no-credential" | "identity-mismatch" | "held-off" | "plain-transport" | "wrong-key";
 
+/** By the names that were said, or by the certificate that was shown: then the names are empty. */
 export interface NewConnectionFailure extends DeviceAddress, SignOnOrigin {
+  /** SHA-256 of the certificate, lowercase hex. */
+  readonly fingerprint?: string;
   readonly reason: string;
+  /** With `held-off`: until when. */
+  readonly heldOffUntilMs?: number;
   readonly count: number;
   readonly atMs: number;
 }
@@ -296,4 +305,6 @@ export interface ConnectionFailure extends SignOnOrigin {
   readonly count: number;
   readonly firstAtMs: number;
   readonly lastAtMs: number;
+  /** With `held-off`, while it lasts: when the gateway looks at a sign-on from there again. A change of device or product ends it before. */
+  readonly heldOffUntilMs?: number;
 }

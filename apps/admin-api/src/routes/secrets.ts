@@ -39,6 +39,9 @@ const failureAnswer = z.object({
   count: z.int().describe("How often this happened."),
   firstAt: time,
   lastAt: time,
+  heldOffUntil: time
+    .optional()
+    .describe("With held-off, while it lasts: until when sign-ons from there are refused without a look. A change of the device ends it."),
 });
 
 export function secretRoutes(app: Routes, { devices }: Services): void {
@@ -166,6 +169,7 @@ function toKey({ keyId, algorithm, createdAtMs }: DevicePublicKey): z.output<typ
   return { keyId, algorithm, createdAt: toTime(createdAtMs) };
 }
 
-function toFailure({ reason, message, protocol, address, count, ...at }: ConnectionFailure): z.output<typeof failureAnswer> {
-  return { reason, message, protocol, address, count, firstAt: toTime(at.firstAtMs), lastAt: toTime(at.lastAtMs) };
+function toFailure({ firstAtMs, lastAtMs, heldOffUntilMs, ...failure }: ConnectionFailure): z.output<typeof failureAnswer> {
+  const until = heldOffUntilMs === undefined ? {} : { heldOffUntil: toTime(heldOffUntilMs) };
+  return { ...failure, firstAt: toTime(firstAtMs), lastAt: toTime(lastAtMs), ...until };
 }

@@ -24,10 +24,8 @@ export function describeCertificateLife(given: () => Harness): void {
       await expectRefused(api.checkCredential(gateway, { deviceId: device.deviceId, credentialId }));
       expect(await api.setCertificateStatus(owner, { ...address, status: "active" })).toMatchObject({ status: "active" });
       expect(await api.authenticateCertificate(gateway, { certificateDer })).toMatchObject({ credentialId });
-      expect((await api.listChanges(gateway, { after: next })).changes).toMatchObject([
-        { deviceId: device.deviceId },
-        { deviceId: device.deviceId },
-      ]);
+      const heard = { productKey, deviceId: device.deviceId, deviceName, fingerprints: [fingerprint] };
+      expect((await api.listChanges(gateway, { after: next })).changes).toMatchObject([heard, heard]);
     });
 
     test("a revoked certificate never becomes active again", async () => {

@@ -80,6 +80,37 @@ export function describeFailures(given: () => Harness): void {
       expect(await errorOf(tooMany)).toMatchObject({ code: "invalidArgument" });
     });
 
+    test("how long it is held off is told, by its name and by its certificate, until that is over or something changed", async () => {
+      const { api, advance, now } = given();
+      const owner = makeCaller();
+      const { productKey, deviceName, certificate } = await makeDevice(api, owner);
+      const address = { productKey, deviceName };
+      const { fingerprint } = certificate.certificate;
+      const held = { protocol: "mqtt-5.0", reason: "held-off", count: 2, atMs: now() };
+      const untilMs = now() + 30_000;
+      const byName = { ...held, ...address, address: "192.0.2.7", heldOffUntilMs: untilMs };
+      const shown = { ...held, productKey: "", deviceName: "", fingerprint, address: "192.0.2.8", heldOffUntilMs: untilMs + 5_000 };
+      const untold = [
+        { ...shown, fingerprint: "00" },
+        { ...shown, fingerprint: "00".repeat(32) },
+        { ...shown, heldOffUntilMs: -1 },
+      ];
+      const told = async () => {
+        const { failures } = await api.listConnectionFailures(owner, address);
+        return Object.fromEntries(failures.map((failure) => [failure.address, failure.heldOffUntilMs]));
+      };
+      // Twice the same in one writing, by its name and by its certificate.
+      await api.recordConnectionFailures(gateway, { failures: [byName, { ...shown, address: byName.address }, shown, ...untold] });
+      expect(await told()).toEqual({ "192.0.2.7": untilMs + 5_000, "192.0.2.8": untilMs + 5_000 });
+      expect((await api.listConnectionFailures(owner, address)).failures.map(({ count }) => count).sort()).toEqual([2, 4]);
+      await api.setDeviceTags(owner, { ...address, tags: { line: "1" } });
+      await expect.poll(told).toEqual({ "192.0.2.7": undefined, "192.0.2.8": undefined });
+      await api.recordConnectionFailures(gateway, { failures: [{ ...byName, atMs: now() + 1_000, heldOffUntilMs: untilMs + 9_000 }] });
+      expect(await told()).toMatchObject({ "192.0.2.7": untilMs + 9_000 });
+      advance(40_000);
+      expect(await told()).toMatchObject({ "192.0.2.7": undefined });
+    });
+
     test("the last 20 kinds are kept, and none of another tenant's device", async () => {
       const { api, now } = given();
       const owner = makeCaller();

@@ -31,13 +31,24 @@ interface ChangeRow {
   readonly offset: string | null;
   readonly product_key: string;
   readonly device_id: string | null;
+  readonly device_name: string | null;
+  readonly fingerprints: readonly string[] | null;
 }
 
+const fingerprintsMax = 20;
+
+/** With each change what its device is known by now, so that readers who know no device ids find it. */
 const readSql = `WITH kept AS (SELECT min("offset") AS first, max("offset") AS last FROM device_changes)
-SELECT kept.first, kept.last, found."offset", found.product_key, found.device_id
+SELECT kept.first, kept.last, found."offset", found.product_key, found.device_id, d.device_name, shown.fingerprints
 FROM kept LEFT JOIN LATERAL (
   SELECT "offset", product_key, device_id FROM device_changes WHERE "offset" > $1 ORDER BY "offset" LIMIT $2
 ) AS found ON true
+LEFT JOIN devices d ON d.id = found.device_id
+LEFT JOIN LATERAL (
+  SELECT array_agg(c.fingerprint) AS fingerprints FROM (
+    SELECT DISTINCT fingerprint, not_after FROM certificates WHERE device_id = d.id ORDER BY not_after DESC LIMIT ${fingerprintsMax}
+  ) AS c
+) AS shown ON true
 ORDER BY found."offset"`;
 
 const removeSql = `DELETE FROM device_changes
@@ -86,7 +97,11 @@ async function append(tx: Transaction, { productKey, deviceId }: ChangeSubject):
   await tx.deviceChange.create({ data: { productKey, ...(deviceId === undefined ? {} : { deviceId }) } });
 }
 
-function toChange(row: ChangeRow): DeviceChange {
-  const change = { offset: Number(row.offset), productKey: row.product_key };
-  return row.device_id === null ? change : { ...change, deviceId: row.device_id };
+function toChange({ offset, product_key: productKey, device_id, device_name, fingerprints }: ChangeRow): DeviceChange {
+  return {
+    ...{ offset: Number(offset), productKey },
+    ...(device_id !== null && { deviceId: device_id }),
+    ...(device_name !== null && { deviceName: device_name }),
+    ...(fingerprints !== null && { fingerprints }),
+  };
 }

@@ -4,16 +4,22 @@ import type { FailureStore, StoredFailure } from "../ports.ts";
 /** Kinds of failures kept of one device. */
 export const failuresPerDeviceMax = 20;
 
-/** In the order of the key, so that two writers do not wait for each other. */
-const addSql = `INSERT INTO connection_failures (device_id, reason, protocol, address, count, first_at, last_at)
-SELECT d.id, f.reason, f.protocol, f.address, f.count, f.first_at, f.last_at
-FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::timestamptz[])
-  AS f (product_key, device_name, reason, protocol, address, count, first_at, last_at)
-  JOIN devices d ON d.product_key = f.product_key AND d.device_name = f.device_name
-ORDER BY d.id, f.reason, f.protocol, f.address
+/** Of who is named, and of whose certificate it was. In the order of the key, so that two writers do not wait for each other. */
+const addSql = `WITH given AS (
+  SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::timestamptz[], $9::timestamptz[],
+    $10::timestamptz[]) AS f (product_key, device_name, fingerprint, reason, protocol, address, count, first_at, last_at, held_off_until)
+), told AS (
+  SELECT d.id AS device_id, f.* FROM given f JOIN devices d ON d.product_key = f.product_key AND d.device_name = f.device_name
+  UNION ALL
+  SELECT c.device_id, f.* FROM given f JOIN certificates c ON c.fingerprint = f.fingerprint
+)
+INSERT INTO connection_failures (device_id, reason, protocol, address, count, first_at, last_at, held_off_until)
+SELECT device_id, reason, protocol, address, least(sum(count), 1000000000)::int, min(first_at), max(last_at), max(held_off_until)
+FROM told GROUP BY device_id, reason, protocol, address ORDER BY device_id, reason, protocol, address
 ON CONFLICT (device_id, reason, protocol, address) DO UPDATE
   SET count = least(connection_failures.count::bigint + EXCLUDED.count, 1000000000)::int,
-    last_at = greatest(connection_failures.last_at, EXCLUDED.last_at)
+    last_at = greatest(connection_failures.last_at, EXCLUDED.last_at),
+    held_off_until = greatest(connection_failures.held_off_until, EXCLUDED.held_off_until)
 RETURNING device_id`;
 
 const trimSql = `DELETE FROM connection_failures AS old USING (
@@ -23,8 +29,14 @@ const trimSql = `DELETE FROM connection_failures AS old USING (
 WHERE ranked.place > $2 AND (old.device_id, old.reason, old.protocol, old.address)
   = (ranked.device_id, ranked.reason, ranked.protocol, ranked.address)`;
 
-const listSql = `SELECT reason, protocol, address, count, first_at, last_at FROM connection_failures
-WHERE device_id = $1 AND last_at >= $2 ORDER BY last_at DESC LIMIT ${failuresPerDeviceMax}`;
+/** A change that came later has ended the waiting. */
+const listSql = `SELECT f.reason, f.protocol, f.address, f.count, f.first_at, f.last_at,
+  CASE WHEN f.held_off_until > $3 AND NOT EXISTS (
+    SELECT FROM device_changes c WHERE c.changed_at > f.last_at
+      AND (c.device_id = d.id OR (c.device_id IS NULL AND c.product_key = d.product_key))
+  ) THEN f.held_off_until END AS held_off_until
+FROM connection_failures f JOIN devices d ON d.id = f.device_id
+WHERE f.device_id = $1 AND f.last_at >= $2 ORDER BY f.last_at DESC LIMIT ${failuresPerDeviceMax}`;
 
 interface FailureColumns {
   readonly reason: string;
@@ -33,6 +45,7 @@ interface FailureColumns {
   readonly count: number;
   readonly first_at: Date;
   readonly last_at: Date;
+  readonly held_off_until: Date | null;
 }
 
 export function createFailureStore({ pool }: Pick<Database, "pool">): FailureStore {
@@ -42,24 +55,27 @@ export function createFailureStore({ pool }: Pick<Database, "pool">): FailureSto
       const { rows } = await pool.query<{ device_id: string }>(addSql, [
         column(({ productKey }) => productKey),
         column(({ deviceName }) => deviceName),
+        column(({ fingerprint }) => fingerprint),
         column(({ reason }) => reason),
         column(({ protocol }) => protocol),
         column(({ address }) => address),
         column(({ count }) => count),
         column(({ firstAtMs }) => new Date(firstAtMs)),
         column(({ lastAtMs }) => new Date(lastAtMs)),
+        column(({ heldOffUntilMs: untilMs }) => (untilMs === undefined ? null : new Date(untilMs))),
       ]);
       const touched = [...new Set(rows.map(({ device_id }) => device_id))];
       if (touched.length > 0) await pool.query(trimSql, [touched, failuresPerDeviceMax]);
     },
 
-    async list(deviceId, sinceMs) {
-      const { rows } = await pool.query<FailureColumns>(listSql, [deviceId, new Date(sinceMs)]);
+    async list(deviceId, { sinceMs, nowMs }) {
+      const { rows } = await pool.query<FailureColumns>(listSql, [deviceId, new Date(sinceMs), new Date(nowMs)]);
       return rows.map(toFailure);
     },
   };
 }
 
-function toFailure({ reason, protocol, address, count, first_at, last_at }: FailureColumns): StoredFailure {
-  return { reason, protocol, address, count, firstAtMs: first_at.getTime(), lastAtMs: last_at.getTime() };
+function toFailure({ first_at, last_at, held_off_until: until, ...failure }: FailureColumns): StoredFailure {
+  const held = until === null ? {} : { heldOffUntilMs: until.getTime() };
+  return { ...failure, firstAtMs: first_at.getTime(), lastAtMs: last_at.getTime(), ...held };
 }

@@ -1,5 +1,5 @@
 // What this node refused by itself, on its way to the devices service, where operators read it: alike ones counted, once a second. Best effort.
-import { type DeviceAddress, type DeviceApi, type NewConnectionFailure, type SignOnOrigin, serviceCaller } from "@mooring/contracts";
+import { type DeviceApi, type NewConnectionFailure, serviceCaller } from "@mooring/contracts";
 import { type Clock, type Log, pause, type Running, startLoop } from "@mooring/kit";
 
 export interface FailureReportsDeps {
@@ -24,10 +24,11 @@ export class FailureReports {
     this.#deps = deps;
   }
 
-  add(failure: DeviceAddress & SignOnOrigin & { readonly reason: string }): void {
-    const { productKey, deviceName, protocol, address, reason } = failure;
+  /** Of those alike the last one's `heldOffUntilMs` is told. */
+  add(failure: Omit<NewConnectionFailure, "count" | "atMs">): void {
+    const { productKey, deviceName, fingerprint, protocol, address, reason } = failure;
     if (productKey.length + deviceName.length > namesCharactersMax) return;
-    const key = [productKey, deviceName, protocol, address, reason].join("\n");
+    const key = [productKey, deviceName, fingerprint, protocol, address, reason].join("\n");
     const known = this.#waiting.get(key);
     if (known === undefined && this.#waiting.size >= waitingMax) return;
     this.#waiting.set(key, { ...failure, count: (known?.count ?? 0) + 1, atMs: this.#deps.clock.now() });

@@ -1,11 +1,13 @@
+import { createHash } from "node:crypto";
 import type { NewConnectionFailure } from "@mooring/contracts";
-import { silentLog, systemClock } from "@mooring/kit";
+import { createMetrics, silentLog, systemClock } from "@mooring/kit";
 import { describe, expect, test } from "vitest";
 import { claimOf, claimOfCertificate, createGuard } from "./guard.ts";
 
 const origin = { protocol: "mqtt-5.0", address: "192.0.2.1" };
 const elsewhere = { ...origin, address: "192.0.2.2" };
-const claimed = claimOf({ productKey: "pk01", deviceName: "dev-1" });
+const device = { productKey: "pk01", deviceName: "dev-1" };
+const claimed = claimOf(device);
 
 function makeGuard(failuresPerAddressMax = 1_000) {
   const reported: NewConnectionFailure[] = [];
@@ -15,9 +17,10 @@ function makeGuard(failuresPerAddressMax = 1_000) {
       return {};
     },
   };
-  const guard = createGuard({ devices, clock: systemClock, log: silentLog, failuresPerAddressMax });
+  const metrics = createMetrics();
+  const guard = createGuard({ devices, clock: systemClock, log: silentLog, metrics, failuresPerAddressMax });
   const running = guard.start();
-  return { guard, reported, stop: () => running.stop() };
+  return { guard, reported, metrics, stop: () => running.stop() };
 }
 
 describe("before a device is asked who it is", () => {
@@ -33,8 +36,52 @@ describe("before a device is asked who it is", () => {
     expect(guard.mayTry(claimed, elsewhere)).toBe(true);
     expect(guard.mayTry(claimOf({ productKey: "pk01", deviceName: "dev-2" }), origin)).toBe(true);
     expect(guard.mayTry(claimOfCertificate(Buffer.from("der")), origin)).toBe(true);
+    const soonMs = Date.now();
     await stop();
-    expect(reported).toMatchObject([{ productKey: "pk01", deviceName: "dev-1", reason: "held-off", count: 2, ...origin }]);
+    expect(reported).toMatchObject([{ ...device, reason: "held-off", count: 2, ...origin }]);
+    const untilMs = reported[0]?.heldOffUntilMs ?? 0;
+    expect(untilMs).toBeGreaterThan(soonMs);
+    expect(untilMs).toBeLessThanOrEqual(soonMs + 1_000);
+  });
+
+  test("a held-off certificate is told of by its fingerprint, and how many are held off is a figure", async () => {
+    const { guard, reported, metrics, stop } = makeGuard();
+    expect(await metrics.text()).toContain("mooring_gateway_held_off 0");
+    for (let i = 0; i < 6; i++) guard.failed(claimOfCertificate(Buffer.from("der")), origin);
+    expect(guard.mayTry(claimOfCertificate(Buffer.from("der")), origin)).toBe(false);
+    expect(await metrics.text()).toContain("mooring_gateway_held_off 1");
+    await stop();
+    const fingerprint = createHash("sha256").update("der").digest("hex");
+    expect(reported).toMatchObject([{ fingerprint, productKey: "", deviceName: "", reason: "held-off", count: 1 }]);
+  });
+
+  const certificate = claimOfCertificate(Buffer.from("der"));
+  const other = claimOf({ ...device, deviceName: "dev-2" });
+  const elsewhereToo = claimOf({ ...device, productKey: "pk02" });
+  const change = { offset: 1, productKey: "pk01" };
+  const [fingerprint] = [certificate.fingerprint ?? ""];
+  test.each([
+    ["a device's change", { ...change, deviceId: "d1", deviceName: "dev-1", fingerprints: [fingerprint] }, [claimed, certificate]],
+    ["a change of a device without certificates", { ...change, deviceId: "d1", deviceName: "dev-1" }, [claimed]],
+    ["a deleted device's change", { ...change, deviceId: "d1" }, []],
+    ["a product's change", change, [claimed, other, certificate]],
+  ])("%s ends the waiting of whom it may have let in, at every address, and nobody else's", (_, told, free) => {
+    const { guard } = makeGuard();
+    const all = [claimed, other, certificate, elsewhereToo];
+    for (const where of [origin, elsewhere])
+      for (const claim of all) for (let i = 0; i < 6; i++) guard.failed({ ...claim, atMs: performance.now() }, where);
+    guard.onChange(told);
+    for (const where of [origin, elsewhere]) expect(all.filter((claim) => guard.mayTry(claim, where))).toEqual(free);
+    guard.onUnknownChanges();
+    expect(all.every((claim) => guard.mayTry(claim, origin))).toBe(true);
+  });
+
+  test("a verdict of before the change does not count after it", () => {
+    const { guard } = makeGuard();
+    const early = claimOf(device);
+    guard.onChange({ ...change, deviceId: "d1", deviceName: "dev-1" });
+    for (let i = 0; i < 6; i++) guard.failed(early, origin);
+    expect(guard.mayTry(claimOf(device), origin)).toBe(true);
   });
 
   test("a success forgets the failures before it", () => {

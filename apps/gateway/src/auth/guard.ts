@@ -1,7 +1,7 @@
 // What stands before every sign-on of a device: whoever failed too often waits, and what is refused here is told to the operator.
 import { createHash } from "node:crypto";
-import type { DeviceAddress, DeviceApi, GatewayFailure, SignOnOrigin } from "@mooring/contracts";
-import type { Clock, Log, Running } from "@mooring/kit";
+import type { DeviceAddress, DeviceApi, DeviceChange, GatewayFailure, SignOnOrigin } from "@mooring/contracts";
+import type { Clock, Log, Metrics, Running } from "@mooring/kit";
 import { FailureReports } from "./failure-reports.ts";
 import { Buckets, HoldOff } from "./hold-off.ts";
 
@@ -9,6 +9,7 @@ export interface GuardDeps {
   readonly devices: Pick<DeviceApi, "recordConnectionFailures">;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics: Metrics;
   /** Failures from one address at once; a tenth of it each second. */
   readonly failuresPerAddressMax: number;
 }
@@ -18,6 +19,10 @@ export interface Claim {
   /** What is held off, together with the address it comes from: by itself it would let strangers keep a device out. */
   readonly key: string;
   readonly device: DeviceAddress | undefined;
+  /** SHA-256 of the certificate, lowercase hex: whose it is, is not known yet. */
+  readonly fingerprint?: string;
+  /** When the attempt began. */
+  readonly atMs: number;
 }
 
 export interface Guard {
@@ -26,6 +31,10 @@ export interface Guard {
   /** The claim was found wrong. `reason`: by the gateway itself; the devices service keeps its own. */
   failed(claim: Claim, origin: SignOnOrigin, reason?: GatewayFailure): void;
   succeeded(claim: Claim, origin: SignOnOrigin): void;
+  /** Ends the waiting of whom a change may have let in. */
+  onChange(change: DeviceChange): void;
+  /** Ends the waiting of all: which changes there were is not known. */
+  onUnknownChanges(): void;
   /** Whether one more registration from this address, or of this product, is taken. */
   mayRegister(productKey: string, address: string): boolean;
   start(): Running;
@@ -37,31 +46,47 @@ const entriesMax = 50_000;
 const registrationsPerAddress = { burst: 60, perSecond: 5, entriesMax };
 const registrationsPerProduct = { burst: 300, perSecond: 50, entriesMax };
 
-export function createGuard({ devices, clock, log, failuresPerAddressMax }: GuardDeps): Guard {
+export function createGuard({ devices, clock, log, metrics, failuresPerAddressMax }: GuardDeps): Guard {
   const holdOff = new HoldOff(perDevice);
   const byAddress = new Buckets({ burst: failuresPerAddressMax, perSecond: failuresPerAddressMax / 10, entriesMax });
   const registering = [new Buckets(registrationsPerAddress), new Buckets(registrationsPerProduct)] as const;
   const reports = new FailureReports({ devices, clock, log });
-  const report = ({ device }: Claim, origin: SignOnOrigin, reason: GatewayFailure): void => {
-    if (device !== undefined) reports.add({ ...device, ...origin, reason });
+  const help = "Devices, certificates and names, each at an address, whose sign-ons are refused without a look because too many failed.";
+  metrics.gauge("mooring_gateway_held_off", help, () => holdOff.countHeld(performance.now()));
+  const report = ({ device, fingerprint }: Claim, origin: SignOnOrigin, reason: GatewayFailure, waitMs?: number): void => {
+    if (device === undefined && fingerprint === undefined) return;
+    const about = { ...(device ?? { productKey: "", deviceName: "" }), ...(fingerprint !== undefined && { fingerprint }) };
+    reports.add({ ...about, ...origin, reason, ...(waitMs !== undefined && { heldOffUntilMs: clock.now() + Math.ceil(waitMs) }) });
   };
 
   return {
     mayTry(claim, origin) {
       const nowMs = performance.now();
       const { address } = origin;
-      if (byAddress.has(address, nowMs) && holdOff.mayTry(`${claim.key}@${address}`, nowMs)) return true;
-      report(claim, origin, "held-off");
+      const untilMs = holdOff.heldUntilMs(claim.key, address, nowMs);
+      if (untilMs === 0 && byAddress.has(address, nowMs)) return true;
+      report(claim, origin, "held-off", Math.max(untilMs - nowMs, byAddress.msUntilNext(address, nowMs)));
       return false;
     },
     failed(claim, origin, reason) {
       const nowMs = performance.now();
       byAddress.take(origin.address, nowMs);
-      holdOff.failed(`${claim.key}@${origin.address}`, nowMs);
+      holdOff.failed(claim.key, origin.address, nowMs, claim.atMs);
       if (reason !== undefined) report(claim, origin, reason);
     },
     succeeded(claim, { address }) {
-      holdOff.succeeded(`${claim.key}@${address}`);
+      holdOff.succeeded(claim.key, address);
+    },
+    onChange({ productKey, deviceId, deviceName, fingerprints = [] }) {
+      const nowMs = performance.now();
+      if (deviceName !== undefined) holdOff.forget(keyOf({ productKey, deviceName }), nowMs);
+      for (const fingerprint of fingerprints) holdOff.forget(fingerprint, nowMs);
+      if (deviceId !== undefined) return;
+      // Of what product a certificate's device is, is not known here; an authority's change is told as one of its products.
+      holdOff.forgetWhere((who) => who.endsWith(`&${productKey}`) || fingerprintPattern.test(who), nowMs);
+    },
+    onUnknownChanges() {
+      holdOff.forgetWhere(() => true, performance.now());
     },
     mayRegister(productKey, address) {
       const nowMs = performance.now();
@@ -72,12 +97,19 @@ export function createGuard({ devices, clock, log, failuresPerAddressMax }: Guar
   };
 }
 
+const fingerprintPattern = /^[0-9a-f]{64}$/;
+
 /** Somebody by a name that was said. */
 export function claimOf(device: DeviceAddress | undefined): Claim {
-  return { key: device === undefined ? "-" : `${device.deviceName}&${device.productKey}`, device };
+  return { key: device === undefined ? "-" : keyOf(device), device, atMs: performance.now() };
+}
+
+function keyOf({ productKey, deviceName }: DeviceAddress): string {
+  return `${deviceName}&${productKey}`;
 }
 
 /** Somebody by a certificate; whose it is, is not known yet. */
 export function claimOfCertificate(der: Uint8Array): Claim {
-  return { key: createHash("sha1").update(der).digest("base64"), device: undefined };
+  const fingerprint = createHash("sha256").update(der).digest("hex");
+  return { key: fingerprint, device: undefined, fingerprint, atMs: performance.now() };
 }

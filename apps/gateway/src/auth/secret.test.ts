@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 import { describe, expect, test } from "vitest";
-import { parseClientId, parseUsername, readOffer } from "./secret.ts";
+import { claimedByToken, parseClientId, parseUsername, readOffer } from "./secret.ts";
 
 const password = Buffer.from("ab12");
 const offer = (clientId: string, username: string | null = "device&pk", transport: "tls" | "tcp" = "tls") =>
@@ -96,5 +96,30 @@ describe("the other forms (wire formats §2.3)", () => {
     const jwt = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ4In0.AAAA";
     expect(readOffer(parseClientId("x"), null, Buffer.from(jwt), "tls")).toEqual({ kind: "jwt", jwt });
     expect(readOffer(parseClientId("x"), null, Buffer.from(`eyJ${"a".repeat(5_000)}.b.c`), "tls")).toBeUndefined();
+  });
+});
+
+describe("whom a JSON Web Token names", () => {
+  const named = (claims: unknown, head = "eyJhbGciOiJFUzI1NiJ9"): ReturnType<typeof claimedByToken> =>
+    claimedByToken(Buffer.from(`${head}.${Buffer.from(JSON.stringify(claims) ?? "").toString("base64url")}.AAAA`));
+
+  test("the subject, or the subject and the audience", () => {
+    const device = { productKey: "pk", deviceName: "dev-1" };
+    expect(named({ sub: "dev-1&pk", aud: "other" })).toEqual(device);
+    expect(named({ sub: "dev-1", aud: "pk" })).toEqual(device);
+  });
+
+  test.each([
+    ["no token", claimedByToken(Buffer.from("secret"))],
+    ["nothing", claimedByToken(null)],
+    ["something huge", claimedByToken(Buffer.from(`eyJ.${"a".repeat(5_000)}.a`))],
+    ["no JSON", claimedByToken(Buffer.from("eyJh.e30x.AA"))],
+    ["null", named(null)],
+    ["no subject", named({ aud: "pk" })],
+    ["a subject that is no text", named({ sub: 7, aud: "pk" })],
+    ["several audiences", named({ sub: "dev-1", aud: ["pk", "x"] })],
+    ["no audience", named({ sub: "dev-1", aud: "" })],
+  ])("nobody: %s", (_, device) => {
+    expect(device).toBeUndefined();
   });
 });

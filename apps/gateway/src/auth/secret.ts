@@ -50,6 +50,19 @@ export type Offer =
   | { readonly kind: "token"; readonly proof: TokenProof }
   | { readonly kind: "jwt"; readonly jwt: string };
 
+/** The device a password that is a JSON Web Token says it is of (RFC 7519 §4.1.2): the token's word, which nobody has looked at yet. */
+export function claimedByToken(password: Uint8Array | null): DeviceAddress | undefined {
+  const text = password === null || password.length > jwtCharactersMax ? "" : Buffer.from(password).toString("latin1");
+  if (!jwtPattern.test(text)) return undefined;
+  try {
+    const { sub, aud }: { sub?: unknown; aud?: unknown } = JSON.parse(Buffer.from(text.split(".")[1] ?? "", "base64url").toString("utf8"));
+    if (typeof sub !== "string") return undefined;
+    return parseUsername(sub.includes("&") ? sub : `${sub}&${aud}`);
+  } catch {
+    return undefined;
+  }
+}
+
 /** What is offered; undefined when it is nothing of these forms. */
 export function readOffer(
   clientId: SignOnClientId,

@@ -14,7 +14,7 @@ import { type ConnectPacket, ReasonCode } from "@mooring/mqtt";
 import { authenticateCertificate, type ShownCertificate } from "../auth/client-certificate.ts";
 import { type Claim, claimOf, claimOfCertificate, type Guard } from "../auth/guard.ts";
 import { registrationAnswer } from "../auth/registration.ts";
-import { type Offer, parseUsername, readOffer, type SignOnClientId } from "../auth/secret.ts";
+import { claimedByToken, type Offer, parseUsername, readOffer, type SignOnClientId } from "../auth/secret.ts";
 import type { AuthFailure } from "../counters.ts";
 import { type ClaimSignedOn, type DeviceSignedOn, judged, type Peer, type Registered, SignOnRefused } from "./connect.ts";
 
@@ -71,7 +71,7 @@ export async function signOnDevice(asking: Asking, deps: DeviceSignOnDeps): Prom
 
 function claimIn({ packet, peer }: Asking): Claim {
   if (peer.certificateDer !== undefined) return claimOfCertificate(peer.certificateDer);
-  return claimOf(peer.preShared?.device ?? claimedBy(packet));
+  return claimOf(peer.preShared?.device ?? claimedBy(packet) ?? claimedByToken(packet.password));
 }
 
 function claimedBy({ username }: ConnectPacket): DeviceAddress | undefined {

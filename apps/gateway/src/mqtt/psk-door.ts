@@ -8,7 +8,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { createSecureContext, TLSSocket } from "node:tls";
 import { type DeviceApi, type DeviceIdentity, PlatformError, type SignOnOrigin, serviceCaller } from "@mooring/contracts";
 import { type TimerWheel, WheelEntry } from "@mooring/kit";
-import { claimOf, type Guard } from "../auth/guard.ts";
+import { type Claim, claimOf, type Guard } from "../auth/guard.ts";
 import { parsePskDevice } from "../auth/psk-device.ts";
 import type { RareCounters } from "../counters.ts";
 import { peerAddress } from "../sockets.ts";
@@ -55,6 +55,7 @@ export function createPskServer(deps: PskDoorDeps, admit: (socket: Socket) => On
 
 interface Found {
   readonly pskIdentity: string;
+  readonly claim: Claim;
   readonly key: Uint8Array;
   /** Undefined when there is no such device: then the key is made up, so that it fails as a wrong one does. */
   readonly identity: DeviceIdentity | undefined;
@@ -94,10 +95,10 @@ class Handshake extends WheelEntry {
     if (!guard.mayTry(claim, this.#origin)) throw new PlatformError("quotaExceeded", "held off");
     try {
       const { identity, key } = await devices.findPreSharedKey(serviceCaller("gateway"), { identity: pskIdentity, origin: this.#origin });
-      this.#found = { pskIdentity, key, identity };
+      this.#found = { pskIdentity, claim, key, identity };
     } catch (error) {
       if (!(error instanceof PlatformError) || !["unauthenticated", "permissionDenied"].includes(error.code)) throw error;
-      this.#found = { pskIdentity, key: randomBytes(32), identity: undefined };
+      this.#found = { pskIdentity, claim, key: randomBytes(32), identity: undefined };
     }
   }
 
@@ -118,10 +119,10 @@ class Handshake extends WheelEntry {
     this.#deps.rare.onConnectionRefused("handshake");
     this.#socket.destroy();
     if (this.#found === undefined) return;
-    const { identity, pskIdentity } = this.#found;
+    const { identity, claim } = this.#found;
     this.#deps.rare.onAuthFailure("preSharedKey");
     // Why an unknown device has no key the devices service has kept already.
-    this.#deps.guard.failed(claimOf(parsePskDevice(pskIdentity)), this.#origin, identity === undefined ? undefined : "wrong-key");
+    this.#deps.guard.failed(claim, this.#origin, identity === undefined ? undefined : "wrong-key");
   }
 
   override onDeadline(): void {

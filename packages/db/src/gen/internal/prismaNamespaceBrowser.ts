@@ -354,7 +354,8 @@ export const ConnectionFailureScalarFieldEnum = {
   address: 'address',
   count: 'count',
   firstAt: 'firstAt',
-  lastAt: 'lastAt'
+  lastAt: 'lastAt',
+  heldOffUntil: 'heldOffUntil'
 } as const
 
 export type ConnectionFailureScalarFieldEnum = (typeof ConnectionFailureScalarFieldEnum)[keyof typeof ConnectionFailureScalarFieldEnum]

@@ -42,6 +42,7 @@ export type ConnectionFailureMinAggregateOutputType = {
   count: number | null
   firstAt: Date | null
   lastAt: Date | null
+  heldOffUntil: Date | null
 }
 
 export type ConnectionFailureMaxAggregateOutputType = {
@@ -52,6 +53,7 @@ export type ConnectionFailureMaxAggregateOutputType = {
   count: number | null
   firstAt: Date | null
   lastAt: Date | null
+  heldOffUntil: Date | null
 }
 
 export type ConnectionFailureCountAggregateOutputType = {
@@ -62,6 +64,7 @@ export type ConnectionFailureCountAggregateOutputType = {
   count: number
   firstAt: number
   lastAt: number
+  heldOffUntil: number
   _all: number
 }
 
@@ -82,6 +85,7 @@ export type ConnectionFailureMinAggregateInputType = {
   count?: true | runtime.Types.Skip
   firstAt?: true | runtime.Types.Skip
   lastAt?: true | runtime.Types.Skip
+  heldOffUntil?: true | runtime.Types.Skip
 }
 
 export type ConnectionFailureMaxAggregateInputType = {
@@ -92,6 +96,7 @@ export type ConnectionFailureMaxAggregateInputType = {
   count?: true | runtime.Types.Skip
   firstAt?: true | runtime.Types.Skip
   lastAt?: true | runtime.Types.Skip
+  heldOffUntil?: true | runtime.Types.Skip
 }
 
 export type ConnectionFailureCountAggregateInputType = {
@@ -102,6 +107,7 @@ export type ConnectionFailureCountAggregateInputType = {
   count?: true | runtime.Types.Skip
   firstAt?: true | runtime.Types.Skip
   lastAt?: true | runtime.Types.Skip
+  heldOffUntil?: true | runtime.Types.Skip
   _all?: true | runtime.Types.Skip
 }
 
@@ -199,6 +205,7 @@ export type ConnectionFailureGroupByOutputType = {
   count: number
   firstAt: Date
   lastAt: Date
+  heldOffUntil: Date | null
   _count: ConnectionFailureCountAggregateOutputType | null
   _avg: ConnectionFailureAvgAggregateOutputType | null
   _sum: ConnectionFailureSumAggregateOutputType | null
@@ -232,6 +239,7 @@ export type ConnectionFailureWhereInput = {
   count?: Prisma.IntFilter<"ConnectionFailure"> | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeFilter<"ConnectionFailure"> | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeFilter<"ConnectionFailure"> | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.DateTimeNullableFilter<"ConnectionFailure"> | Date | string | null | runtime.Types.Skip
   device?: Prisma.XOR<Prisma.DeviceScalarRelationFilter, Prisma.DeviceWhereInput> | runtime.Types.Skip
 }
 
@@ -243,6 +251,7 @@ export type ConnectionFailureOrderByWithRelationInput = {
   count?: Prisma.SortOrder | runtime.Types.Skip
   firstAt?: Prisma.SortOrder | runtime.Types.Skip
   lastAt?: Prisma.SortOrder | runtime.Types.Skip
+  heldOffUntil?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   device?: Prisma.DeviceOrderByWithRelationInput | runtime.Types.Skip
 }
 
@@ -258,6 +267,7 @@ export type ConnectionFailureWhereUniqueInput = Prisma.AtLeast<{
   count?: Prisma.IntFilter<"ConnectionFailure"> | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeFilter<"ConnectionFailure"> | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeFilter<"ConnectionFailure"> | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.DateTimeNullableFilter<"ConnectionFailure"> | Date | string | null | runtime.Types.Skip
   device?: Prisma.XOR<Prisma.DeviceScalarRelationFilter, Prisma.DeviceWhereInput> | runtime.Types.Skip
 }, "deviceId_reason_protocol_address">
 
@@ -269,6 +279,7 @@ export type ConnectionFailureOrderByWithAggregationInput = {
   count?: Prisma.SortOrder | runtime.Types.Skip
   firstAt?: Prisma.SortOrder | runtime.Types.Skip
   lastAt?: Prisma.SortOrder | runtime.Types.Skip
+  heldOffUntil?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   _count?: Prisma.ConnectionFailureCountOrderByAggregateInput | runtime.Types.Skip
   _avg?: Prisma.ConnectionFailureAvgOrderByAggregateInput | runtime.Types.Skip
   _max?: Prisma.ConnectionFailureMaxOrderByAggregateInput | runtime.Types.Skip
@@ -287,6 +298,7 @@ export type ConnectionFailureScalarWhereWithAggregatesInput = {
   count?: Prisma.IntWithAggregatesFilter<"ConnectionFailure"> | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeWithAggregatesFilter<"ConnectionFailure"> | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeWithAggregatesFilter<"ConnectionFailure"> | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.DateTimeNullableWithAggregatesFilter<"ConnectionFailure"> | Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureCreateInput = {
@@ -296,6 +308,7 @@ export type ConnectionFailureCreateInput = {
   count: number
   firstAt: Date | string
   lastAt: Date | string
+  heldOffUntil?: Date | string | null | runtime.Types.Skip
   device: Prisma.DeviceCreateNestedOneWithoutFailuresInput
 }
 
@@ -307,6 +320,7 @@ export type ConnectionFailureUncheckedCreateInput = {
   count: number
   firstAt: Date | string
   lastAt: Date | string
+  heldOffUntil?: Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureUpdateInput = {
@@ -316,6 +330,7 @@ export type ConnectionFailureUpdateInput = {
   count?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   device?: Prisma.DeviceUpdateOneRequiredWithoutFailuresNestedInput | runtime.Types.Skip
 }
 
@@ -327,6 +342,7 @@ export type ConnectionFailureUncheckedUpdateInput = {
   count?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureCreateManyInput = {
@@ -337,6 +353,7 @@ export type ConnectionFailureCreateManyInput = {
   count: number
   firstAt: Date | string
   lastAt: Date | string
+  heldOffUntil?: Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureUpdateManyMutationInput = {
@@ -346,6 +363,7 @@ export type ConnectionFailureUpdateManyMutationInput = {
   count?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureUncheckedUpdateManyInput = {
@@ -356,6 +374,7 @@ export type ConnectionFailureUncheckedUpdateManyInput = {
   count?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureListRelationFilter = {
@@ -383,6 +402,7 @@ export type ConnectionFailureCountOrderByAggregateInput = {
   count?: Prisma.SortOrder | runtime.Types.Skip
   firstAt?: Prisma.SortOrder | runtime.Types.Skip
   lastAt?: Prisma.SortOrder | runtime.Types.Skip
+  heldOffUntil?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type ConnectionFailureAvgOrderByAggregateInput = {
@@ -397,6 +417,7 @@ export type ConnectionFailureMaxOrderByAggregateInput = {
   count?: Prisma.SortOrder | runtime.Types.Skip
   firstAt?: Prisma.SortOrder | runtime.Types.Skip
   lastAt?: Prisma.SortOrder | runtime.Types.Skip
+  heldOffUntil?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type ConnectionFailureMinOrderByAggregateInput = {
@@ -407,6 +428,7 @@ export type ConnectionFailureMinOrderByAggregateInput = {
   count?: Prisma.SortOrder | runtime.Types.Skip
   firstAt?: Prisma.SortOrder | runtime.Types.Skip
   lastAt?: Prisma.SortOrder | runtime.Types.Skip
+  heldOffUntil?: Prisma.SortOrder | runtime.Types.Skip
 }
 
 export type ConnectionFailureSumOrderByAggregateInput = {
@@ -462,6 +484,7 @@ export type ConnectionFailureCreateWithoutDeviceInput = {
   count: number
   firstAt: Date | string
   lastAt: Date | string
+  heldOffUntil?: Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureUncheckedCreateWithoutDeviceInput = {
@@ -471,6 +494,7 @@ export type ConnectionFailureUncheckedCreateWithoutDeviceInput = {
   count: number
   firstAt: Date | string
   lastAt: Date | string
+  heldOffUntil?: Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureCreateOrConnectWithoutDeviceInput = {
@@ -510,6 +534,7 @@ export type ConnectionFailureScalarWhereInput = {
   count?: Prisma.IntFilter<"ConnectionFailure"> | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeFilter<"ConnectionFailure"> | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeFilter<"ConnectionFailure"> | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.DateTimeNullableFilter<"ConnectionFailure"> | Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureCreateManyDeviceInput = {
@@ -519,6 +544,7 @@ export type ConnectionFailureCreateManyDeviceInput = {
   count: number
   firstAt: Date | string
   lastAt: Date | string
+  heldOffUntil?: Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureUpdateWithoutDeviceInput = {
@@ -528,6 +554,7 @@ export type ConnectionFailureUpdateWithoutDeviceInput = {
   count?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureUncheckedUpdateWithoutDeviceInput = {
@@ -537,6 +564,7 @@ export type ConnectionFailureUncheckedUpdateWithoutDeviceInput = {
   count?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
 }
 
 export type ConnectionFailureUncheckedUpdateManyWithoutDeviceInput = {
@@ -546,6 +574,7 @@ export type ConnectionFailureUncheckedUpdateManyWithoutDeviceInput = {
   count?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   firstAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
   lastAt?: Prisma.DateTimeFieldUpdateOperationsInput | Date | string | runtime.Types.Skip
+  heldOffUntil?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
 }
 
 
@@ -558,6 +587,7 @@ export type ConnectionFailureSelect<ExtArgs extends runtime.Types.Extensions.Int
   count?: boolean | runtime.Types.Skip
   firstAt?: boolean | runtime.Types.Skip
   lastAt?: boolean | runtime.Types.Skip
+  heldOffUntil?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["connectionFailure"]>
 
@@ -569,6 +599,7 @@ export type ConnectionFailureSelectCreateManyAndReturn<ExtArgs extends runtime.T
   count?: boolean | runtime.Types.Skip
   firstAt?: boolean | runtime.Types.Skip
   lastAt?: boolean | runtime.Types.Skip
+  heldOffUntil?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["connectionFailure"]>
 
@@ -580,6 +611,7 @@ export type ConnectionFailureSelectUpdateManyAndReturn<ExtArgs extends runtime.T
   count?: boolean | runtime.Types.Skip
   firstAt?: boolean | runtime.Types.Skip
   lastAt?: boolean | runtime.Types.Skip
+  heldOffUntil?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
 }, ExtArgs["result"]["connectionFailure"]>
 
@@ -591,9 +623,10 @@ export type ConnectionFailureSelectScalar = {
   count?: boolean | runtime.Types.Skip
   firstAt?: boolean | runtime.Types.Skip
   lastAt?: boolean | runtime.Types.Skip
+  heldOffUntil?: boolean | runtime.Types.Skip
 }
 
-export type ConnectionFailureOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"deviceId" | "reason" | "protocol" | "address" | "count" | "firstAt" | "lastAt", ExtArgs["result"]["connectionFailure"], runtime.Types.Skip>
+export type ConnectionFailureOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"deviceId" | "reason" | "protocol" | "address" | "count" | "firstAt" | "lastAt" | "heldOffUntil", ExtArgs["result"]["connectionFailure"], runtime.Types.Skip>
 export type ConnectionFailureInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
 }
@@ -617,6 +650,7 @@ export type $ConnectionFailurePayload<ExtArgs extends runtime.Types.Extensions.I
     count: number
     firstAt: Date
     lastAt: Date
+    heldOffUntil: Date | null
   }, ExtArgs["result"]["connectionFailure"]>
   composites: {}
 }
@@ -1048,6 +1082,7 @@ export interface ConnectionFailureFieldRefs {
   readonly count: Prisma.FieldRef<"ConnectionFailure", 'Int'>
   readonly firstAt: Prisma.FieldRef<"ConnectionFailure", 'DateTime'>
   readonly lastAt: Prisma.FieldRef<"ConnectionFailure", 'DateTime'>
+  readonly heldOffUntil: Prisma.FieldRef<"ConnectionFailure", 'DateTime'>
 }
     
 

@@ -1,4 +1,5 @@
-// Certificates: what handshakes cost beside openssl, how many are issued, how many sign-ons are judged with 100,000 devices registered.
+// Certificates: what handshakes cost beside openssl, how many are issued, how many sign-ons are judged with 100,000 devices registered, those by
+// other proofs too.
 import { randomBytes, randomUUID, X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,20 +9,17 @@ import { asTenantId, type Caller, type DeviceApi, PlatformError, serviceCaller }
 import { type Database, migrate, openDatabase, startEmbeddedPostgres } from "@mooring/db";
 import { createAddressRules, createMetrics, silentLog, systemClock } from "@mooring/kit";
 import { type Benchmark, figure, table } from "./benchmark.ts";
+import { type Repeated, repeat } from "./measure/repeat.ts";
+import { makeSecretSignOns } from "./secret-sign-ons.ts";
 import { compareHandshakes, presentHandshakes } from "./tls/compare.ts";
 
 const devicesMax = 100_000;
 /** Requests under way at once. */
 const concurrency = 32;
+/** Devices that have a secret and a public key besides, and sign on in turn. */
+const secretsMax = 2_000;
 const productKey = "bench1";
 const seedMsMax = 600_000;
-
-interface Result {
-  readonly name: string;
-  readonly perS: number;
-  /** Of this process; Postgres is another. */
-  readonly cpuUs: number;
-}
 
 export const benchmark: Benchmark = {
   title:
@@ -71,13 +69,13 @@ export const benchmark: Benchmark = {
   },
 };
 
-async function measureAll(databases: Databases, forMs: number, report: (line: string) => void): Promise<readonly Result[]> {
+async function measureAll(databases: Databases, forMs: number, report: (line: string) => void): Promise<readonly Repeated[]> {
   const { api, owner } = await openService(databases);
   const gateway = serviceCaller("gateway");
   const issued: Buffer[] = [];
-  const results: Result[] = [];
+  const results: Repeated[] = [];
   const measure = async (name: string, work: (index: number) => Promise<unknown>): Promise<void> => {
-    const result = await repeat(name, forMs, work);
+    const result = await repeat(name, { forMs, concurrency }, (index) => work(index % devicesMax));
     results.push(result);
     report(`${name}: ${figure(result.perS)}/s, ${figure(result.cpuUs)} us of CPU each`);
   };
@@ -89,6 +87,9 @@ async function measureAll(databases: Databases, forMs: number, report: (line: st
   await measure(`sign-ons by certificate, ${figure(devicesMax)} devices`, (index) =>
     api.authenticateCertificate(gateway, { certificateDer: certificateOf(index) }),
   );
+  const secrets = await makeSecretSignOns(api, owner, { productKey, count: secretsMax });
+  await databases.seeding.pool.query("ANALYZE devices, device_public_keys");
+  for (const { name, work } of secrets) await measure(name, work);
   await measure("sign-ons refused: a certificate nobody knows", async (index) => {
     const stranger = Buffer.from(certificateOf(index));
     stranger[stranger.length - 1] = (stranger.at(-1) ?? 0) ^ 1;
@@ -118,7 +119,7 @@ async function openService({ database, seeding }: Databases): Promise<{ readonly
     metrics: createMetrics(),
   });
   const owner: Caller = { tenantId: asTenantId(randomUUID()), principal: "key:bench", role: "owner" };
-  await api.createProduct(owner, { name: "bench", productKey });
+  await api.createProduct(owner, { name: "bench", productKey, secretAuthentication: true });
   const first = { productKey, deviceName: "first" };
   await api.createDevice(owner, first);
   await api.issueKeyPair(owner, first);
@@ -135,19 +136,4 @@ async function openService({ database, seeding }: Databases): Promise<{ readonly
   );
   await seeding.pool.query("ANALYZE devices, certificates, authorities, revocations");
   return { api, owner };
-}
-
-async function repeat(name: string, forMs: number, work: (index: number) => Promise<unknown>): Promise<Result> {
-  const startMs = performance.now();
-  const cpuBefore = process.cpuUsage();
-  let [begun, done] = [0, 0];
-  const lane = async (): Promise<void> => {
-    while (performance.now() - startMs < forMs) {
-      await work(begun++ % devicesMax);
-      done++;
-    }
-  };
-  await Promise.all(Array.from({ length: concurrency }, lane));
-  const { user, system } = process.cpuUsage(cpuBefore);
-  return { name, perS: Math.round((done * 1_000) / (performance.now() - startMs)), cpuUs: Math.round((user + system) / done) };
 }

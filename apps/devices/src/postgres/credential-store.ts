@@ -1,6 +1,7 @@
 import { asDeviceId, asDeviceName, asProductKey, asTenantId, type DeviceRef, type RevocationListMode } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
 import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, StoredSecret } from "../ports.ts";
+import { askByDevice } from "./by-device.ts";
 import { gather } from "./gather.ts";
 import { statusSql } from "./suspension-store.ts";
 
@@ -74,36 +75,22 @@ FROM devices d JOIN products p ON p.product_key = d.product_key`;
 const keysSql = `SELECT ${deviceColumns}, k.key_id, k.algorithm, k.pem, k.created_at
 FROM devices d LEFT JOIN device_public_keys k ON k.device_id = d.id`;
 
-const activateSql = "UPDATE devices SET activated_at = now() WHERE id = $1 AND activated_at IS NULL";
+/** In the order of the key, so that two that name the same devices do not wait for each other. */
+const activateSql = `UPDATE devices SET activated_at = now() WHERE id IN (
+  SELECT id FROM devices WHERE id = ANY($1::uuid[]) AND activated_at IS NULL ORDER BY id FOR UPDATE
+)`;
 
-/** Reads behind every sign-on, in SQL: they come in storms, when a whole fleet reconnects. Names make Postgres plan them once per connection. */
+/**
+ * Reads behind every sign-on, in SQL and gathered: they come in storms, when a whole fleet reconnects. Nothing is kept, so what was taken away before
+ * a sign-on began is seen by it.
+ */
 export function createCredentialStore({ pool }: Pick<Database, "pool">): CredentialStore {
-  async function findSecret(name: string, condition: string, values: string[]): Promise<SecretCredential | undefined> {
-    const { rows } = await pool.query<SecretColumns>({ name, text: `${secretSql} WHERE ${condition}`, values });
-    const [row] = rows;
-    if (row === undefined) return undefined;
-    return {
-      device: toDeviceRef(row),
-      deviceStatus: row.status,
-      secretAuthentication: row.secret_authentication,
-      legacySignatures: row.legacy_signatures,
-      secret: toStoredSecret(row),
-      tokenHash: row.token_hash ?? undefined,
-      tokenVersion: row.token_version,
-      isActivated: row.activated,
-    };
-  }
-
-  async function findKeys(name: string, condition: string, values: string[]): Promise<KeyCredential | undefined> {
-    const { rows } = await pool.query<KeyColumns>({ name, text: `${keysSql} WHERE ${condition}`, values });
-    const [row] = rows;
-    if (row === undefined) return undefined;
-    const keys = rows.flatMap(({ key_id: keyId, algorithm, pem, created_at }) =>
-      keyId === null ? [] : [{ keyId, algorithm, pem, createdAtMs: created_at.getTime() }],
-    );
-    return { device: toDeviceRef(row), deviceStatus: row.status, keys };
-  }
-
+  const secrets = askByDevice({ pool }, { name: "secret", select: secretSql, toFound: toSecretCredential });
+  const keys = askByDevice({ pool }, { name: "keys", select: keysSql, toFound: toKeyCredential });
+  const activate = gather(async (deviceIds) => {
+    await pool.query({ name: "devices-activate", text: activateSql, values: [deviceIds] });
+    return new Map<string, undefined>();
+  });
   const findCertificates = gather(async (fingerprints) => {
     const query = { name: "devices-by-certificate", text: certificateSql, values: [fingerprints] };
     const { rows } = await pool.query<CertificateColumns>(query);
@@ -119,20 +106,37 @@ export function createCredentialStore({ pool }: Pick<Database, "pool">): Credent
   return {
     findCertificates: async (fingerprint) => (await findCertificates(fingerprint)) ?? [],
 
-    findSecret: ({ productKey, deviceName }) =>
-      findSecret("secret-by-name", "d.product_key = $1 AND d.device_name = $2", [productKey, deviceName]),
+    findSecret: secrets.byName,
 
-    findSecretOf: (deviceId) => findSecret("secret-by-id", "d.id = $1", [deviceId]),
+    findSecretOf: secrets.byId,
 
-    findKeys: ({ productKey, deviceName }) =>
-      findKeys("keys-by-name", "d.product_key = $1 AND d.device_name = $2", [productKey, deviceName]),
+    findKeys: keys.byName,
 
-    findKeysOf: (deviceId) => findKeys("keys-by-id", "d.id = $1", [deviceId]),
+    findKeysOf: keys.byId,
 
-    async activate(deviceId) {
-      await pool.query({ name: "device-activate", text: activateSql, values: [deviceId] });
-    },
+    activate: (deviceId) => activate(deviceId),
   };
+}
+
+function toSecretCredential([row]: readonly [SecretColumns, ...SecretColumns[]]): SecretCredential {
+  return {
+    device: toDeviceRef(row),
+    deviceStatus: row.status,
+    secretAuthentication: row.secret_authentication,
+    legacySignatures: row.legacy_signatures,
+    secret: toStoredSecret(row),
+    tokenHash: row.token_hash ?? undefined,
+    tokenVersion: row.token_version,
+    isActivated: row.activated,
+  };
+}
+
+/** A device without a key is one row without one. */
+function toKeyCredential(rows: readonly [KeyColumns, ...KeyColumns[]]): KeyCredential {
+  const keys = rows.flatMap(({ key_id: keyId, algorithm, pem, created_at }) =>
+    keyId === null ? [] : [{ keyId, algorithm, pem, createdAtMs: created_at.getTime() }],
+  );
+  return { device: toDeviceRef(rows[0]), deviceStatus: rows[0].status, keys };
 }
 
 function toCertificateCredential(row: CertificateColumns): CertificateCredential {

@@ -218,7 +218,7 @@ function createCredentials({
     },
     async listConnectionFailures() {
       const failure = { reason: "disabled", message: "The device is disabled.", protocol: "mqtt-5.0", address: "192.0.2.1" };
-      return { failures: [{ ...failure, count: 2, firstAtMs: t0, lastAtMs: t0 + 1 }] };
+      return { failures: [{ ...failure, proven: true, count: 2, firstAtMs: t0, lastAtMs: t0 + 1 }] };
     },
     authenticateToken: async () => refuse(),
     authenticateJwt: async () => refuse(),

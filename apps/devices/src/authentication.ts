@@ -61,9 +61,11 @@ export function createAuthenticationOperations(deps: AuthenticationDeps, conclud
     // The row is only as good as what wrote it: the bytes must also say this device and be signed by its tenant's authority.
     const isNamed = credential.authorityKind !== "own" || commonName === (credential.commonName ?? device.deviceName);
     const odd = serial !== credential.serial || !isNamed;
-    if (odd || credential.authorityTenantId !== device.tenantId) return { verdict: { refused: "mismatch" }, fingerprint, device };
+    if (odd || credential.authorityTenantId !== device.tenantId)
+      return { verdict: { refused: "mismatch" }, fingerprint, device, proven: true };
     const fault = issuedByAuthority(der, credential, clock.now());
-    return { verdict: fault === undefined ? judgeRow(credential, clock.now()) : { refused: fault }, fingerprint, device };
+    const verdict = fault === undefined ? judgeRow(credential, clock.now()) : { refused: fault };
+    return { verdict, fingerprint, device, proven: true };
   }
 
   return {
@@ -72,8 +74,8 @@ export function createAuthenticationOperations(deps: AuthenticationDeps, conclud
 
     async authenticateCertificate(caller, { certificateDer, serverName, origin }) {
       assertMay(caller, "devices.authenticateCertificate");
-      const { verdict, fingerprint, device } = await judgeCertificate(certificateDer, serverName);
-      return conclude("certificate", verdict, { origin, device: device && addressOf(device), facts: { fingerprint } });
+      const { verdict, fingerprint, device, proven = false } = await judgeCertificate(certificateDer, serverName);
+      return conclude("certificate", verdict, { origin, device: device && addressOf(device), proven, facts: { fingerprint } });
     },
 
     async createDeviceSession(caller, { deviceId, credentialId }) {
@@ -177,6 +179,8 @@ interface Judged {
   readonly verdict: Verdict;
   readonly fingerprint?: string;
   readonly device?: DeviceAddress | undefined;
+  /** The certificate is one that is kept of the device: the handshake proved its key. */
+  readonly proven?: boolean;
 }
 
 function addressOf({ productKey, deviceName }: DeviceAddress): DeviceAddress {

@@ -14,6 +14,8 @@ export interface Failure extends DeviceAddress, SignOnOrigin {
   readonly reason: string;
   /** In place of the names, which are empty then. */
   readonly fingerprint?: string;
+  /** Who tried held a credential of the device. */
+  readonly proven?: boolean;
   readonly heldOffUntilMs?: number;
   /** 1 and now unless said otherwise. */
   readonly count?: number;
@@ -27,28 +29,31 @@ export interface FailureBook {
   start(): Running;
 }
 
-/** Different ones between two writes. */
+/** Different ones between two writes, of what was proved and of what anybody may claim: strangers do not use up the room of the others. */
 const waitingMax = 5_000;
 const everyMs = 1_000;
 const textMax = 64;
 
 export function createFailureBook({ store, clock, log }: FailureBookDeps): FailureBook {
-  let waiting = new Map<string, CountedFailure>();
+  let [proved, claimed] = [new Map<string, CountedFailure>(), new Map<string, CountedFailure>()];
 
   async function flush(): Promise<void> {
-    if (waiting.size === 0) return;
-    const failures = [...waiting.values()];
-    waiting = new Map();
+    if (proved.size + claimed.size === 0) return;
+    const failures = [...proved.values(), ...claimed.values()];
+    [proved, claimed] = [new Map(), new Map()];
     await store.add(failures);
   }
 
   return {
-    add({ productKey, deviceName, fingerprint = "", reason, protocol, address, heldOffUntilMs, count = 1, atMs = clock.now() }) {
+    add({ productKey, deviceName, fingerprint = "", reason, protocol, address, heldOffUntilMs, ...rest }) {
+      const { count = 1, atMs = clock.now(), proven = fingerprint !== "" } = rest;
+      const waiting = proven ? proved : claimed;
       const where = { protocol: storable(protocol), address: storable(address) };
       const key = [productKey, deviceName, fingerprint, reason, where.protocol, where.address].join("\n");
       const known = waiting.get(key);
       if (known === undefined && waiting.size >= waitingMax) return;
-      const fresh = { productKey, deviceName, fingerprint, reason, ...where, count, firstAtMs: atMs, lastAtMs: atMs, heldOffUntilMs };
+      const about = { productKey, deviceName, fingerprint, proven, reason, ...where };
+      const fresh = { ...about, count, firstAtMs: atMs, lastAtMs: atMs, heldOffUntilMs };
       waiting.set(key, known === undefined ? fresh : together(known, fresh));
     },
     flush,

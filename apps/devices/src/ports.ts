@@ -396,6 +396,8 @@ export interface PublicKeyStore {
 /** Refused sign-ons of one kind, counted. Of a device by its names, or by a certificate of it; what it is not by is empty. */
 export interface CountedFailure extends DeviceAddress {
   readonly fingerprint: string;
+  /** Always so of what is known by a certificate: its key was used. */
+  readonly proven: boolean;
   readonly reason: string;
   readonly protocol: string;
   readonly address: string;
@@ -408,7 +410,7 @@ export interface CountedFailure extends DeviceAddress {
 export type StoredFailure = Omit<ConnectionFailure, "message">;
 
 export interface FailureStore {
-  /** Of devices that do not exist nothing is kept; of each other the last 20 kinds. */
+  /** Of devices that do not exist nothing is kept; of each other as much as `DeviceApi.listConnectionFailures` says. */
   add(failures: readonly CountedFailure[]): Promise<void>;
   /** Newest first. `nowMs`: what is held off until later is told so. */
   list(deviceId: string, times: { readonly sinceMs: number; readonly nowMs: number }): Promise<readonly StoredFailure[]>;

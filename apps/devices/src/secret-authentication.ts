@@ -124,7 +124,7 @@ export function judgeSecret(
   if (signer !== undefined) return identityOf(credential, signer);
   const { previous } = secret;
   const isLate = previous !== undefined && isSignature(sealer.unseal(previous.sealed, place(previous.version)), signed);
-  return { refused: isLate ? "previous-secret-over" : "wrong-signature" };
+  return isLate ? { refused: "previous-secret-over", proven: true } : { refused: "wrong-signature" };
 }
 
 function identityOf({ device }: SecretCredential, { version, validUntilMs }: GoodSecret) {
@@ -155,8 +155,10 @@ function judgeJwt({ device, deviceStatus, keys }: KeyCredential, jwt: Jwt, nowMs
   const key = fitting.find((candidate) => isSignedBy(jwt, candidate));
   if (key === undefined) return { refused: "no-key" };
   const fault = faultOf(jwt, device, nowMs);
-  if (fault !== undefined) return { refused: fault };
-  return judgeStatus(deviceStatus) ?? { device, credentialId: `key:${key.keyId}`, validUntilMs: validUntilMsOf(jwt) };
+  if (fault !== undefined) return { refused: fault, proven: true };
+  const refused = judgeStatus(deviceStatus);
+  if (refused !== undefined) return { ...refused, proven: true };
+  return { device, credentialId: `key:${key.keyId}`, validUntilMs: validUntilMsOf(jwt) };
 }
 
 /**

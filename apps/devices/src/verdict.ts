@@ -7,6 +7,8 @@ export type Verdict = DeviceIdentity | Refused;
 
 export interface Refused {
   readonly refused: string;
+  /** Said where it holds a credential of the device all the same; see About. */
+  readonly proven?: boolean;
 }
 
 /** How it tried to prove who it is. */
@@ -16,6 +18,8 @@ export interface About {
   /** The device in whose name it was tried, as far as that was said. */
   readonly device?: DeviceAddress | undefined;
   readonly origin?: SignOnOrigin | undefined;
+  /** It holds a credential of the device, whatever else is wrong: not anybody can have done this in the device's name. */
+  readonly proven?: boolean;
   /** More for the log. */
   readonly facts?: object;
 }
@@ -44,7 +48,7 @@ export type Conclude = <T extends object>(method: Method, verdict: T, about: Abo
 export function createConclude({ log, metrics, failures }: ConcludeDeps): Conclude {
   const help = "Devices' proofs of identity, by outcome.";
   const counter = metrics.counter("mooring_device_authentications_total", help, ["method", "outcome"]);
-  return (method, verdict, { device, origin, facts }) => {
+  return (method, verdict, { device, origin, proven = false, facts }) => {
     if (!isRefused(verdict)) {
       counter.inc({ method, outcome: "accepted" });
       return verdict as Exclude<typeof verdict, Refused>;
@@ -52,7 +56,8 @@ export function createConclude({ log, metrics, failures }: ConcludeDeps): Conclu
     const { refused: reason } = verdict;
     counter.inc({ method, outcome: reason });
     log.info({ method, reason, ...device, ...origin, ...facts }, "refused a device");
-    if (device !== undefined && origin !== undefined) failures.add({ ...device, ...origin, reason });
+    if (device !== undefined && origin !== undefined)
+      failures.add({ ...device, ...origin, reason, proven: proven || verdict.proven === true });
     // Who hears this has proved who it is, or can prove nothing while it is so.
     if (reason === suspendedReason) throw new PlatformError("permissionDenied", "the tenant is suspended");
     throw new PlatformError("unauthenticated", "the device could not be authenticated");

@@ -201,7 +201,10 @@ export interface DeviceApi extends CertificateApi, ClaimApi, TopologyApi {
   checkCredential(caller: Caller, request: { readonly deviceId: string; readonly credentialId: string }): Promise<DeviceIdentity>;
   /** What gateways refused by themselves in a device's name. Best effort; of devices that do not exist nothing is kept. At most 500. */
   recordConnectionFailures(caller: Caller, request: { readonly failures: readonly NewConnectionFailure[] }): Promise<Record<never, never>>;
-  /** Why a device cannot connect: its last 20 kinds of refused sign-ons, newest first, of the last 7 days. */
+  /**
+   * Why a device cannot connect: its refused sign-ons of the last 7 days, those alike counted, newest first. Of what was proved the last 20 kinds, of what
+   * was only claimed the last 10 and the 10 most frequent ones; the rest is counted by reason, without an address.
+   */
   listConnectionFailures(caller: Caller, request: DeviceAddress): Promise<{ readonly failures: readonly ConnectionFailure[] }>;
   /** Changes after an offset, oldest first; waits up to `waitMs` for the first one. Without `after`: where the feed ends now. */
   listChanges(
@@ -297,7 +300,10 @@ export interface NewConnectionFailure extends DeviceAddress, SignOnOrigin {
   readonly atMs: number;
 }
 
+/** Without protocol and address: of further addresses, counted together. */
 export interface ConnectionFailure extends SignOnOrigin {
+  /** Who tried held a credential of the device. Otherwise anybody may have said its name. */
+  readonly proven: boolean;
   /** A word for programs, such as `wrong-signature`. */
   readonly reason: string;
   /** A sentence for people: what is wrong, and what to look at. */

@@ -50,6 +50,7 @@ test("why a device cannot connect is one call", async () => {
       {
         reason: "disabled",
         message: "The device is disabled.",
+        proven: true,
         protocol: "mqtt-5.0",
         address: "192.0.2.1",
         count: 2,

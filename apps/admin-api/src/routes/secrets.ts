@@ -34,8 +34,11 @@ const keyAnswer = z.object({
 const failureAnswer = z.object({
   reason: z.string().describe("A word for programs, such as wrong-signature."),
   message: z.string().describe("What is wrong, and what to look at."),
+  proven: z
+    .boolean()
+    .describe("Who tried held a credential of the device, a certificate or a key. Otherwise anybody may have said its name."),
   protocol: z.string().describe("What the device spoke: mqtt-3.1.1, mqtt-5.0, mqtt-psk (in the handshake), https."),
-  address: z.string().describe("Where it came from."),
+  address: z.string().describe("Where it came from. Empty, as protocol is then: from further places, counted together."),
   count: z.int().describe("How often this happened."),
   firstAt: time,
   lastAt: time,
@@ -53,7 +56,7 @@ export function secretRoutes(app: Routes, { devices }: Services): void {
       config: { operation: "devices.listConnectionFailures", problems: ["notFound"] },
       schema: {
         tags: ["devices"],
-        summary: "Why a device cannot connect: its refused sign-ons of the last 7 days, newest first, at most 20 kinds; best effort",
+        summary: "Why a device cannot connect: its refused sign-ons of the last 7 days, newest first, those alike counted; best effort",
         params: devicePath,
         querystring: noQuery,
         response: { 200: z.object({ failures: z.array(failureAnswer) }) },

@@ -1,3 +1,4 @@
+import { generateKeyPairSync, sign as signBytes } from "node:crypto";
 import { type DeviceRef, deviceCaller } from "@mooring/contracts";
 import { errorOf, makeCaller } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
@@ -86,7 +87,8 @@ export function describeFailures(given: () => Harness): void {
       const { productKey, deviceName, certificate } = await makeDevice(api, owner);
       const address = { productKey, deviceName };
       const { fingerprint } = certificate.certificate;
-      const held = { protocol: "mqtt-5.0", reason: "held-off", count: 2, atMs: now() };
+      const second = (await api.issueKeyPair(owner, address)).certificate.fingerprint;
+      const held = { protocol: "mqtt-5.0", reason: "held-off", count: 2, atMs: now() + 5 };
       const untilMs = now() + 30_000;
       const byName = { ...held, ...address, address: "192.0.2.7", heldOffUntilMs: untilMs };
       const shown = { ...held, productKey: "", deviceName: "", fingerprint, address: "192.0.2.8", heldOffUntilMs: untilMs + 5_000 };
@@ -99,9 +101,10 @@ export function describeFailures(given: () => Harness): void {
         const { failures } = await api.listConnectionFailures(owner, address);
         return Object.fromEntries(failures.map((failure) => [failure.address, failure.heldOffUntilMs]));
       };
-      // Twice the same in one writing, by its name and by its certificate.
-      await api.recordConnectionFailures(gateway, { failures: [byName, { ...shown, address: byName.address }, shown, ...untold] });
-      expect(await told()).toEqual({ "192.0.2.7": untilMs + 5_000, "192.0.2.8": untilMs + 5_000 });
+      // Twice the same in one writing, by two certificates.
+      const again = { ...shown, fingerprint: second, heldOffUntilMs: untilMs };
+      await api.recordConnectionFailures(gateway, { failures: [byName, shown, again, ...untold] });
+      expect(await told()).toEqual({ "192.0.2.7": untilMs, "192.0.2.8": untilMs + 5_000 });
       expect((await api.listConnectionFailures(owner, address)).failures.map(({ count }) => count).sort()).toEqual([2, 4]);
       await api.setDeviceTags(owner, { ...address, tags: { line: "1" } });
       await expect.poll(told).toEqual({ "192.0.2.7": undefined, "192.0.2.8": undefined });
@@ -111,23 +114,79 @@ export function describeFailures(given: () => Harness): void {
       expect(await told()).toMatchObject({ "192.0.2.7": undefined });
     });
 
-    test("the last 20 kinds are kept, and none of another tenant's device", async () => {
-      const { api, now } = given();
+    test("strangers who say a device's name fill no table, and do not hide what the device itself does wrong", async () => {
+      const { api, database, now } = given();
+      const owner = makeCaller();
+      const { productKey, deviceName, certificate } = await makeDevice(api, owner);
+      const address = { productKey, deviceName };
+      const list = async () => (await api.listConnectionFailures(owner, address)).failures;
+      await api.createDeviceSecret(owner, address);
+      // The device with its revoked certificate, and with a wrong secret, again and again.
+      await api.revokeCertificate(owner, { ...address, fingerprint: certificate.certificate.fingerprint });
+      const own = { protocol: "mqtt-5.0", address: "192.0.2.7" };
+      await expectRefused(api.authenticateCertificate(gateway, { certificateDer: derOf(certificate.certificatePem), origin: own }));
+      for (let i = 0; i < 3; i++) await expectRefused(api.authenticateSecret(gateway, { ...sign(address, "wrong"), origin: own }));
+      await list();
+      for (let from = 0; from < 3; from++) {
+        const failures = Array.from({ length: 100 }, (_, index) => ({
+          ...{ ...address, protocol: "mqtt-5.0", reason: "no-credential", count: 1 },
+          ...{ address: `198.51.${from}.${index}`, atMs: now() + from * 1_000 + index },
+        }));
+        await api.recordConnectionFailures(gateway, { failures });
+        await list();
+      }
+      const listed = await list();
+      expect(listed.length).toBeLessThanOrEqual(25);
+      expect(listed).toContainEqual(expect.objectContaining({ ...own, reason: "revoked", count: 1, proven: true }));
+      expect(listed).toContainEqual(expect.objectContaining({ ...own, reason: "wrong-signature", count: 3, proven: false }));
+      const strangers = listed.filter(({ reason }) => reason === "no-credential");
+      expect(strangers.slice(0, 10).map((failure) => failure.address)).toEqual(
+        Array.from({ length: 10 }, (_, index) => `198.51.2.${99 - index}`),
+      );
+      expect(strangers.reduce((sum, { count }) => sum + count, 0)).toBe(300);
+      const folded = strangers.find((failure) => failure.address === "");
+      expect(folded).toMatchObject({ protocol: "", proven: false });
+      expect(folded?.count).toBeGreaterThan(250);
+      const { rows } = await database.pool.query(
+        "SELECT count(*)::int AS count FROM connection_failures f JOIN devices d ON d.id = f.device_id WHERE d.product_key = $1",
+        [productKey],
+      );
+      expect(rows[0].count).toBe(listed.length);
+    });
+
+    test("what was proved is told apart from what was claimed, and has a room of its own: its last 20 kinds", async () => {
+      const { api } = given();
+      const owner = makeCaller();
+      const { productKey, deviceName, certificate } = await makeDevice(api, owner);
+      const address = { productKey, deviceName };
+      const { fingerprint } = certificate.certificate;
+      await api.setCertificateStatus(owner, { ...address, fingerprint, status: "inactive" });
+      const certificateDer = derOf(certificate.certificatePem);
+      for (let index = 0; index < 25; index++) {
+        const origin = { protocol: "mqtt-5.0", address: `192.0.2.${index}` };
+        await expectRefused(api.authenticateCertificate(gateway, { certificateDer, origin }));
+        await api.listConnectionFailures(owner, address);
+      }
+      const { failures } = await api.listConnectionFailures(owner, address);
+      expect(failures.filter((failure) => failure.proven && failure.address !== "").length).toBe(20);
+      expect(failures.find((failure) => failure.address === "")).toMatchObject({ reason: "inactive", count: 5, proven: true });
+      expect(await errorOf(api.listConnectionFailures(makeCaller(), address))).toMatchObject({ code: "notFound" });
+    });
+
+    test("a token of a registered key is proved even when its time is over", async () => {
+      const { api } = given();
       const owner = makeCaller();
       const { productKey, deviceName } = await makeDevice(api, owner);
-      const failures = Array.from({ length: 30 }, (_, index) => ({
-        ...{ productKey, deviceName, protocol: "mqtt-5.0", reason: "no-credential", count: 1 },
-        ...{ address: `192.0.2.${index}`, atMs: now() - 30_000 + index },
-      }));
-      await api.recordConnectionFailures(gateway, { failures });
-      const listed = (await api.listConnectionFailures(owner, { productKey, deviceName })).failures;
-      expect(listed.map(({ address }) => address)).toEqual(
-        failures
-          .map(({ address }) => address)
-          .reverse()
-          .slice(0, 20),
-      );
-      expect(await errorOf(api.listConnectionFailures(makeCaller(), { productKey, deviceName }))).toMatchObject({ code: "notFound" });
+      const address = { productKey, deviceName };
+      const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+      await api.addPublicKey(owner, { ...address, publicKeyPem: publicKey.export({ type: "spki", format: "pem" }) as string });
+      const encode = (part: object): string => Buffer.from(JSON.stringify(part)).toString("base64url");
+      const text = `${encode({ alg: "EdDSA" })}.${encode({ sub: `${deviceName}&${productKey}`, aud: productKey, exp: 1 })}`;
+      const [good, bad] = [`${text}.${signBytes(null, Buffer.from(text), privateKey).toString("base64url")}`, `${text}.${"A".repeat(86)}`];
+      for (const jwt of [good, bad])
+        await expectRefused(api.authenticateJwt(gateway, { jwt, origin: { protocol: "mqtt-5.0", address: "192.0.2.7" } }));
+      const { failures } = await api.listConnectionFailures(owner, address);
+      expect(Object.fromEntries(failures.map(({ reason, proven }) => [reason, proven]))).toEqual({ expired: true, "no-key": false });
     });
   });
 }

@@ -349,6 +349,7 @@ export type DevicePublicKeyScalarFieldEnum = (typeof DevicePublicKeyScalarFieldE
 
 export const ConnectionFailureScalarFieldEnum = {
   deviceId: 'deviceId',
+  proven: 'proven',
   reason: 'reason',
   protocol: 'protocol',
   address: 'address',

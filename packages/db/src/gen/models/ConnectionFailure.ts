@@ -36,6 +36,7 @@ export type ConnectionFailureSumAggregateOutputType = {
 
 export type ConnectionFailureMinAggregateOutputType = {
   deviceId: string | null
+  proven: boolean | null
   reason: string | null
   protocol: string | null
   address: string | null
@@ -47,6 +48,7 @@ export type ConnectionFailureMinAggregateOutputType = {
 
 export type ConnectionFailureMaxAggregateOutputType = {
   deviceId: string | null
+  proven: boolean | null
   reason: string | null
   protocol: string | null
   address: string | null
@@ -58,6 +60,7 @@ export type ConnectionFailureMaxAggregateOutputType = {
 
 export type ConnectionFailureCountAggregateOutputType = {
   deviceId: number
+  proven: number
   reason: number
   protocol: number
   address: number
@@ -79,6 +82,7 @@ export type ConnectionFailureSumAggregateInputType = {
 
 export type ConnectionFailureMinAggregateInputType = {
   deviceId?: true | runtime.Types.Skip
+  proven?: true | runtime.Types.Skip
   reason?: true | runtime.Types.Skip
   protocol?: true | runtime.Types.Skip
   address?: true | runtime.Types.Skip
@@ -90,6 +94,7 @@ export type ConnectionFailureMinAggregateInputType = {
 
 export type ConnectionFailureMaxAggregateInputType = {
   deviceId?: true | runtime.Types.Skip
+  proven?: true | runtime.Types.Skip
   reason?: true | runtime.Types.Skip
   protocol?: true | runtime.Types.Skip
   address?: true | runtime.Types.Skip
@@ -101,6 +106,7 @@ export type ConnectionFailureMaxAggregateInputType = {
 
 export type ConnectionFailureCountAggregateInputType = {
   deviceId?: true | runtime.Types.Skip
+  proven?: true | runtime.Types.Skip
   reason?: true | runtime.Types.Skip
   protocol?: true | runtime.Types.Skip
   address?: true | runtime.Types.Skip
@@ -199,6 +205,7 @@ export type ConnectionFailureGroupByArgs<ExtArgs extends runtime.Types.Extension
 
 export type ConnectionFailureGroupByOutputType = {
   deviceId: string
+  proven: boolean
   reason: string
   protocol: string
   address: string
@@ -233,6 +240,7 @@ export type ConnectionFailureWhereInput = {
   OR?: Prisma.ConnectionFailureWhereInput[] | runtime.Types.Skip
   NOT?: Prisma.ConnectionFailureWhereInput | Prisma.ConnectionFailureWhereInput[] | runtime.Types.Skip
   deviceId?: Prisma.UuidFilter<"ConnectionFailure"> | string | runtime.Types.Skip
+  proven?: Prisma.BoolFilter<"ConnectionFailure"> | boolean | runtime.Types.Skip
   reason?: Prisma.StringFilter<"ConnectionFailure"> | string | runtime.Types.Skip
   protocol?: Prisma.StringFilter<"ConnectionFailure"> | string | runtime.Types.Skip
   address?: Prisma.StringFilter<"ConnectionFailure"> | string | runtime.Types.Skip
@@ -245,6 +253,7 @@ export type ConnectionFailureWhereInput = {
 
 export type ConnectionFailureOrderByWithRelationInput = {
   deviceId?: Prisma.SortOrder | runtime.Types.Skip
+  proven?: Prisma.SortOrder | runtime.Types.Skip
   reason?: Prisma.SortOrder | runtime.Types.Skip
   protocol?: Prisma.SortOrder | runtime.Types.Skip
   address?: Prisma.SortOrder | runtime.Types.Skip
@@ -256,11 +265,12 @@ export type ConnectionFailureOrderByWithRelationInput = {
 }
 
 export type ConnectionFailureWhereUniqueInput = Prisma.AtLeast<{
-  deviceId_reason_protocol_address?: Prisma.ConnectionFailureDeviceIdReasonProtocolAddressCompoundUniqueInput | runtime.Types.Skip
+  deviceId_proven_reason_protocol_address?: Prisma.ConnectionFailureDeviceIdProvenReasonProtocolAddressCompoundUniqueInput | runtime.Types.Skip
   AND?: Prisma.ConnectionFailureWhereInput | Prisma.ConnectionFailureWhereInput[] | runtime.Types.Skip
   OR?: Prisma.ConnectionFailureWhereInput[] | runtime.Types.Skip
   NOT?: Prisma.ConnectionFailureWhereInput | Prisma.ConnectionFailureWhereInput[] | runtime.Types.Skip
   deviceId?: Prisma.UuidFilter<"ConnectionFailure"> | string | runtime.Types.Skip
+  proven?: Prisma.BoolFilter<"ConnectionFailure"> | boolean | runtime.Types.Skip
   reason?: Prisma.StringFilter<"ConnectionFailure"> | string | runtime.Types.Skip
   protocol?: Prisma.StringFilter<"ConnectionFailure"> | string | runtime.Types.Skip
   address?: Prisma.StringFilter<"ConnectionFailure"> | string | runtime.Types.Skip
@@ -269,10 +279,11 @@ export type ConnectionFailureWhereUniqueInput = Prisma.AtLeast<{
   lastAt?: Prisma.DateTimeFilter<"ConnectionFailure"> | Date | string | runtime.Types.Skip
   heldOffUntil?: Prisma.DateTimeNullableFilter<"ConnectionFailure"> | Date | string | null | runtime.Types.Skip
   device?: Prisma.XOR<Prisma.DeviceScalarRelationFilter, Prisma.DeviceWhereInput> | runtime.Types.Skip
-}, "deviceId_reason_protocol_address">
+}, "deviceId_proven_reason_protocol_address">
 
 export type ConnectionFailureOrderByWithAggregationInput = {
   deviceId?: Prisma.SortOrder | runtime.Types.Skip
+  proven?: Prisma.SortOrder | runtime.Types.Skip
   reason?: Prisma.SortOrder | runtime.Types.Skip
   protocol?: Prisma.SortOrder | runtime.Types.Skip
   address?: Prisma.SortOrder | runtime.Types.Skip
@@ -292,6 +303,7 @@ export type ConnectionFailureScalarWhereWithAggregatesInput = {
   OR?: Prisma.ConnectionFailureScalarWhereWithAggregatesInput[] | runtime.Types.Skip
   NOT?: Prisma.ConnectionFailureScalarWhereWithAggregatesInput | Prisma.ConnectionFailureScalarWhereWithAggregatesInput[] | runtime.Types.Skip
   deviceId?: Prisma.UuidWithAggregatesFilter<"ConnectionFailure"> | string | runtime.Types.Skip
+  proven?: Prisma.BoolWithAggregatesFilter<"ConnectionFailure"> | boolean | runtime.Types.Skip
   reason?: Prisma.StringWithAggregatesFilter<"ConnectionFailure"> | string | runtime.Types.Skip
   protocol?: Prisma.StringWithAggregatesFilter<"ConnectionFailure"> | string | runtime.Types.Skip
   address?: Prisma.StringWithAggregatesFilter<"ConnectionFailure"> | string | runtime.Types.Skip
@@ -302,6 +314,7 @@ export type ConnectionFailureScalarWhereWithAggregatesInput = {
 }
 
 export type ConnectionFailureCreateInput = {
+  proven?: boolean | runtime.Types.Skip
   reason: string
   protocol: string
   address: string
@@ -314,6 +327,7 @@ export type ConnectionFailureCreateInput = {
 
 export type ConnectionFailureUncheckedCreateInput = {
   deviceId: string
+  proven?: boolean | runtime.Types.Skip
   reason: string
   protocol: string
   address: string
@@ -324,6 +338,7 @@ export type ConnectionFailureUncheckedCreateInput = {
 }
 
 export type ConnectionFailureUpdateInput = {
+  proven?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   reason?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   protocol?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   address?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -336,6 +351,7 @@ export type ConnectionFailureUpdateInput = {
 
 export type ConnectionFailureUncheckedUpdateInput = {
   deviceId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  proven?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   reason?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   protocol?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   address?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -347,6 +363,7 @@ export type ConnectionFailureUncheckedUpdateInput = {
 
 export type ConnectionFailureCreateManyInput = {
   deviceId: string
+  proven?: boolean | runtime.Types.Skip
   reason: string
   protocol: string
   address: string
@@ -357,6 +374,7 @@ export type ConnectionFailureCreateManyInput = {
 }
 
 export type ConnectionFailureUpdateManyMutationInput = {
+  proven?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   reason?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   protocol?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   address?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -368,6 +386,7 @@ export type ConnectionFailureUpdateManyMutationInput = {
 
 export type ConnectionFailureUncheckedUpdateManyInput = {
   deviceId?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
+  proven?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   reason?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   protocol?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   address?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -387,8 +406,9 @@ export type ConnectionFailureOrderByRelationAggregateInput = {
   _count?: Prisma.SortOrder | runtime.Types.Skip
 }
 
-export type ConnectionFailureDeviceIdReasonProtocolAddressCompoundUniqueInput = {
+export type ConnectionFailureDeviceIdProvenReasonProtocolAddressCompoundUniqueInput = {
   deviceId: string
+  proven: boolean
   reason: string
   protocol: string
   address: string
@@ -396,6 +416,7 @@ export type ConnectionFailureDeviceIdReasonProtocolAddressCompoundUniqueInput = 
 
 export type ConnectionFailureCountOrderByAggregateInput = {
   deviceId?: Prisma.SortOrder | runtime.Types.Skip
+  proven?: Prisma.SortOrder | runtime.Types.Skip
   reason?: Prisma.SortOrder | runtime.Types.Skip
   protocol?: Prisma.SortOrder | runtime.Types.Skip
   address?: Prisma.SortOrder | runtime.Types.Skip
@@ -411,6 +432,7 @@ export type ConnectionFailureAvgOrderByAggregateInput = {
 
 export type ConnectionFailureMaxOrderByAggregateInput = {
   deviceId?: Prisma.SortOrder | runtime.Types.Skip
+  proven?: Prisma.SortOrder | runtime.Types.Skip
   reason?: Prisma.SortOrder | runtime.Types.Skip
   protocol?: Prisma.SortOrder | runtime.Types.Skip
   address?: Prisma.SortOrder | runtime.Types.Skip
@@ -422,6 +444,7 @@ export type ConnectionFailureMaxOrderByAggregateInput = {
 
 export type ConnectionFailureMinOrderByAggregateInput = {
   deviceId?: Prisma.SortOrder | runtime.Types.Skip
+  proven?: Prisma.SortOrder | runtime.Types.Skip
   reason?: Prisma.SortOrder | runtime.Types.Skip
   protocol?: Prisma.SortOrder | runtime.Types.Skip
   address?: Prisma.SortOrder | runtime.Types.Skip
@@ -478,6 +501,7 @@ export type ConnectionFailureUncheckedUpdateManyWithoutDeviceNestedInput = {
 }
 
 export type ConnectionFailureCreateWithoutDeviceInput = {
+  proven?: boolean | runtime.Types.Skip
   reason: string
   protocol: string
   address: string
@@ -488,6 +512,7 @@ export type ConnectionFailureCreateWithoutDeviceInput = {
 }
 
 export type ConnectionFailureUncheckedCreateWithoutDeviceInput = {
+  proven?: boolean | runtime.Types.Skip
   reason: string
   protocol: string
   address: string
@@ -528,6 +553,7 @@ export type ConnectionFailureScalarWhereInput = {
   OR?: Prisma.ConnectionFailureScalarWhereInput[] | runtime.Types.Skip
   NOT?: Prisma.ConnectionFailureScalarWhereInput | Prisma.ConnectionFailureScalarWhereInput[] | runtime.Types.Skip
   deviceId?: Prisma.UuidFilter<"ConnectionFailure"> | string | runtime.Types.Skip
+  proven?: Prisma.BoolFilter<"ConnectionFailure"> | boolean | runtime.Types.Skip
   reason?: Prisma.StringFilter<"ConnectionFailure"> | string | runtime.Types.Skip
   protocol?: Prisma.StringFilter<"ConnectionFailure"> | string | runtime.Types.Skip
   address?: Prisma.StringFilter<"ConnectionFailure"> | string | runtime.Types.Skip
@@ -538,6 +564,7 @@ export type ConnectionFailureScalarWhereInput = {
 }
 
 export type ConnectionFailureCreateManyDeviceInput = {
+  proven?: boolean | runtime.Types.Skip
   reason: string
   protocol: string
   address: string
@@ -548,6 +575,7 @@ export type ConnectionFailureCreateManyDeviceInput = {
 }
 
 export type ConnectionFailureUpdateWithoutDeviceInput = {
+  proven?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   reason?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   protocol?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   address?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -558,6 +586,7 @@ export type ConnectionFailureUpdateWithoutDeviceInput = {
 }
 
 export type ConnectionFailureUncheckedUpdateWithoutDeviceInput = {
+  proven?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   reason?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   protocol?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   address?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -568,6 +597,7 @@ export type ConnectionFailureUncheckedUpdateWithoutDeviceInput = {
 }
 
 export type ConnectionFailureUncheckedUpdateManyWithoutDeviceInput = {
+  proven?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
   reason?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   protocol?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   address?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
@@ -581,6 +611,7 @@ export type ConnectionFailureUncheckedUpdateManyWithoutDeviceInput = {
 
 export type ConnectionFailureSelect<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   deviceId?: boolean | runtime.Types.Skip
+  proven?: boolean | runtime.Types.Skip
   reason?: boolean | runtime.Types.Skip
   protocol?: boolean | runtime.Types.Skip
   address?: boolean | runtime.Types.Skip
@@ -593,6 +624,7 @@ export type ConnectionFailureSelect<ExtArgs extends runtime.Types.Extensions.Int
 
 export type ConnectionFailureSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   deviceId?: boolean | runtime.Types.Skip
+  proven?: boolean | runtime.Types.Skip
   reason?: boolean | runtime.Types.Skip
   protocol?: boolean | runtime.Types.Skip
   address?: boolean | runtime.Types.Skip
@@ -605,6 +637,7 @@ export type ConnectionFailureSelectCreateManyAndReturn<ExtArgs extends runtime.T
 
 export type ConnectionFailureSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetSelect<{
   deviceId?: boolean | runtime.Types.Skip
+  proven?: boolean | runtime.Types.Skip
   reason?: boolean | runtime.Types.Skip
   protocol?: boolean | runtime.Types.Skip
   address?: boolean | runtime.Types.Skip
@@ -617,6 +650,7 @@ export type ConnectionFailureSelectUpdateManyAndReturn<ExtArgs extends runtime.T
 
 export type ConnectionFailureSelectScalar = {
   deviceId?: boolean | runtime.Types.Skip
+  proven?: boolean | runtime.Types.Skip
   reason?: boolean | runtime.Types.Skip
   protocol?: boolean | runtime.Types.Skip
   address?: boolean | runtime.Types.Skip
@@ -626,7 +660,7 @@ export type ConnectionFailureSelectScalar = {
   heldOffUntil?: boolean | runtime.Types.Skip
 }
 
-export type ConnectionFailureOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"deviceId" | "reason" | "protocol" | "address" | "count" | "firstAt" | "lastAt" | "heldOffUntil", ExtArgs["result"]["connectionFailure"], runtime.Types.Skip>
+export type ConnectionFailureOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"deviceId" | "proven" | "reason" | "protocol" | "address" | "count" | "firstAt" | "lastAt" | "heldOffUntil", ExtArgs["result"]["connectionFailure"], runtime.Types.Skip>
 export type ConnectionFailureInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
 }
@@ -644,6 +678,7 @@ export type $ConnectionFailurePayload<ExtArgs extends runtime.Types.Extensions.I
   }
   scalars: runtime.Types.Extensions.GetPayloadResult<{
     deviceId: string
+    proven: boolean
     reason: string
     protocol: string
     address: string
@@ -1076,6 +1111,7 @@ export interface Prisma__ConnectionFailureClient<T, Null = never, ExtArgs extend
  */
 export interface ConnectionFailureFieldRefs {
   readonly deviceId: Prisma.FieldRef<"ConnectionFailure", 'String'>
+  readonly proven: Prisma.FieldRef<"ConnectionFailure", 'Boolean'>
   readonly reason: Prisma.FieldRef<"ConnectionFailure", 'String'>
   readonly protocol: Prisma.FieldRef<"ConnectionFailure", 'String'>
   readonly address: Prisma.FieldRef<"ConnectionFailure", 'String'>

@@ -31,11 +31,14 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
-/** Arguments for Node itself, such as `--cpu-prof`, may be given in `MOORING_BENCH_NODE_OPTIONS`. */
-export async function startPlatform(): Promise<Platform> {
+/** `settings` besides. Arguments for Node itself, such as `--cpu-prof`, may be given in `MOORING_BENCH_NODE_OPTIONS`. */
+export async function startPlatform(settings: Readonly<Record<string, string>> = {}): Promise<Platform> {
   const dataDir = mkdtempSync(join(tmpdir(), "mooring-bench-"));
   const nodeOptions = (process.env["MOORING_BENCH_NODE_OPTIONS"] ?? "").split(" ").filter((option) => option !== "");
-  const child = spawn(process.execPath, [...nodeOptions, main], { env: environment(dataDir), stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [...nodeOptions, main], {
+    env: { ...environment(dataDir), ...settings },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const endWithUs = (): void => void child.kill("SIGINT");
   process.once("exit", endWithUs);

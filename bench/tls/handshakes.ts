@@ -25,6 +25,9 @@ export interface HandshakeResult {
   readonly resumed: number;
 }
 
+/** Connections that are not counted: until then the server's code is not what it will be. */
+const warmUp = 300;
+
 /** Throws when a connection fails, or is not let in where it signs on. */
 export async function measureHandshakes(plan: HandshakePlan): Promise<HandshakeResult> {
   const { port, caPem: ca, certificatePem: cert, keyPem: key, version, forMs } = plan;
@@ -32,7 +35,7 @@ export async function measureHandshakes(plan: HandshakePlan): Promise<HandshakeR
   const session = plan.resumes ? await takeSession(base) : undefined;
   const options = session === undefined ? base : { ...base, session };
   const enter = () => handshake(options, plan.signsOn);
-  for (let warm = 0; warm < 20; warm++) await enter();
+  for (let warm = 0; warm < warmUp; warm++) await enter();
   const cpuOf = (): number => readProcessTree(plan.pid)[0]?.cpuMicros ?? 0;
   const [cpuBefore, startMs] = [cpuOf(), performance.now()];
   let [done, resumed] = [0, 0];

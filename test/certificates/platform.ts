@@ -19,6 +19,8 @@ export interface CertificatePlatform {
   readonly owner: Caller;
   /** `host` and `port` of the MQTT/TLS listeners of two gateway nodes. */
   readonly doors: readonly { readonly host: string; readonly port: number }[];
+  /** Of the first node's listeners for MQTT over WebSocket and for HTTPS, the same. */
+  readonly otherDoors: readonly { readonly host: string; readonly port: number }[];
   readonly serverCa: string;
   readonly keyEncryptionKey: Buffer;
   readonly stores: ReturnType<typeof createPostgresDeviceStores>;
@@ -50,8 +52,8 @@ const nothing = async (): Promise<never> => {
   throw new PlatformError("unavailable", "not in this test");
 };
 
-/** `listPorts`: of this machine, where lists may be fetched. */
-export async function openCertificatePlatform(listPorts: readonly number[] = []): Promise<CertificatePlatform> {
+/** `listPorts`: of this machine, where lists may be fetched. `tlsSessionS`: as the gateway's setting. */
+export async function openCertificatePlatform(listPorts: readonly number[] = [], tlsSessionS = 0): Promise<CertificatePlatform> {
   const database = await openTestDatabase("devices");
   const stores = createPostgresDeviceStores({ control: database, authentication: database });
   const keyEncryptionKey = randomBytes(32);
@@ -89,17 +91,32 @@ export async function openCertificatePlatform(listPorts: readonly number[] = [])
       {
         tls: { certificatePem: server.chainPem, keyPem: server.privateKeyPem },
         mqttsListen: "127.0.0.1:0",
-        limits: { ...loadSettings(gatewaySettings, {}), strangersPerAddressMax: 1_000 },
+        mqttWssListen: "127.0.0.1:0",
+        deviceHttpsListen: "127.0.0.1:0",
+        limits: { ...loadSettings(gatewaySettings, {}), strangersPerAddressMax: 1_000, tlsSessionS },
       },
     );
     gateways.set(nodeId, gateway);
   }
-  const doors = [...gateways.values()].map(({ addresses }) => {
-    const [host = "", port] = (addresses.mqtts ?? "").split(":");
+  const doorAt = (address = "") => {
+    const [host = "", port] = address.split(":");
     return { host, port: Number(port) };
-  });
+  };
+  const doors = [...gateways.values()].map(({ addresses }) => doorAt(addresses.mqtts));
+  const first = gateways.get("gateway-1")?.addresses;
+  const otherDoors = [doorAt(first?.mqttWss), doorAt(first?.https)];
   return {
-    ...{ devices, owner: makeCaller(), doors, serverCa: authority.certificatePem, keyEncryptionKey, stores, refusals, tenantHost },
+    ...{
+      devices,
+      owner: makeCaller(),
+      doors,
+      otherDoors,
+      serverCa: authority.certificatePem,
+      keyEncryptionKey,
+      stores,
+      refusals,
+      tenantHost,
+    },
     async stop() {
       await fetcher.stop();
       await upkeep.stop();

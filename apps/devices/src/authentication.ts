@@ -41,16 +41,19 @@ export function createAuthenticationOperations(deps: AuthenticationDeps, conclud
   const { credentials, clock } = deps;
   const issuedByAuthority = createIssuerCheck();
 
-  async function judgeCertificate(der: Uint8Array, serverName: string | undefined): Promise<Judged> {
+  async function judgeCertificate(der: Uint8Array, serverName: string | undefined, isNameHidden: boolean): Promise<Judged> {
     const read = readIdentity(der);
     if (!read.ok) return { verdict: { refused: read.reason } };
     const { fingerprintSha256: fingerprint, serial, commonName } = read.identity;
     const tenantId = tenantOfServerName(serverName, deps.tenantHost);
     const known = await credentials.findCertificates(fingerprint);
-    let credential = chooseRoute(known, tenantId);
+    // Whatever the name was, the device is the same only where it is the only one, and needs none.
+    const needsName = isNameHidden && deps.tenantHost !== undefined && !(known.length === 1 && known[0]?.route === "");
+    let credential = needsName ? undefined : chooseRoute(known, tenantId);
     if (credential === undefined) {
       if (await deps.claims.hasCertificate(fingerprint))
         throw new PlatformError("failedPrecondition", "the certificate is a claim's: it provisions devices and is none");
+      if (needsName) return { verdict: { refused: "name-hidden" }, fingerprint, device: claimedNames(der) };
       const fault = await deps.welcome(der, read.identity, tenantId);
       if (fault !== undefined)
         return { verdict: { refused: faultOfRoute(fault, known, tenantId) }, fingerprint, device: claimedNames(der) };
@@ -72,9 +75,9 @@ export function createAuthenticationOperations(deps: AuthenticationDeps, conclud
     ...createSecretAuthentication(deps, conclude),
     ...createRegistration(deps, conclude),
 
-    async authenticateCertificate(caller, { certificateDer, serverName, origin }) {
+    async authenticateCertificate(caller, { certificateDer, serverName, isNameHidden = false, origin }) {
       assertMay(caller, "devices.authenticateCertificate");
-      const { verdict, fingerprint, device, proven = false } = await judgeCertificate(certificateDer, serverName);
+      const { verdict, fingerprint, device, proven = false } = await judgeCertificate(certificateDer, serverName, isNameHidden);
       return conclude("certificate", verdict, { origin, device: device && addressOf(device), proven, facts: { fingerprint } });
     },
 

@@ -15,6 +15,8 @@ const words: Readonly<Record<string, string>> = {
     "The certificate's authority needs a revocation list (crlMode is required), and none was given or fetched yet.",
   "tenant-not-named":
     "Several tenants may have the certificate's authority: the device must connect to the tenant's own host name and say it in the TLS handshake (SNI).",
+  "name-hidden":
+    "The device resumed a TLS 1.2 session, which does not show the host name that its tenant is told by: it must use TLS 1.3, or MOORING_TLS_SESSION_S be 0.",
   "another-tenant": "The host name that the device connected to is another tenant's.",
   "issuer-expired": "The authority that issued the certificate is over, or not valid yet.",
   "odd-device-name": "The certificate's authority provisions no device of the name that the certificate has.",

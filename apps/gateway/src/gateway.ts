@@ -134,7 +134,10 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
     doors = life.add("mqtt", createMqttDoors(doorDeps, limits));
     Object.assign(addresses, await doors.open(options));
     if (options.deviceHttpsListen !== undefined) {
-      https = life.add("https", await startHttpDoor(shared, options.deviceHttpsListen, options.tls));
+      https = life.add(
+        "https",
+        await startHttpDoor(shared, options.deviceHttpsListen, { tls: options.tls, tlsSessionS: limits.tlsSessionS }),
+      );
       addresses.https = https.address;
     }
     const { readTls: read, tls: opened, readTlsMs: everyMs } = options;

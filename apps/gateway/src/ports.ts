@@ -98,6 +98,7 @@ export interface GatewayLimits extends BrokerLimits {
   readonly strangersPerAddressMax: number;
   readonly authFailuresPerAddressMax: number;
   readonly connectMs: number;
+  readonly tlsSessionS: number;
   readonly connectBytesMax: number;
   readonly keepAliveSMin: number;
   readonly keepAliveSMax: number;

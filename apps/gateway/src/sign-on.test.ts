@@ -92,7 +92,7 @@ describe("signing on", () => {
     expect(client.connack?.reasonCode).toBe(ReasonCode.BadAuthenticationMethod);
   });
 
-  test("a TLS session is never resumed: a resumed one shows no certificate", async () => {
+  test("a TLS session is not resumed unless the operator wants it", async () => {
     const credential = await fixture.harness.credential("dev-1");
     const [host, port] = (fixture.harness.gateway.addresses.mqtts ?? "").split(":");
     for (const maxVersion of ["TLSv1.2", "TLSv1.3"] as const) {

@@ -175,7 +175,13 @@ export interface DeviceApi extends CertificateApi, ClaimApi, TopologyApi {
    */
   authenticateCertificate(
     caller: Caller,
-    request: { readonly certificateDer: Uint8Array; readonly serverName?: string; readonly origin?: SignOnOrigin },
+    request: {
+      readonly certificateDer: Uint8Array;
+      readonly serverName?: string;
+      /** The peer may have said a name that the gateway could not see: who would be somebody else by it is refused. */
+      readonly isNameHidden?: boolean;
+      readonly origin?: SignOnOrigin;
+    },
   ): Promise<DeviceIdentity>;
   /** HMAC sign-on: `signature` is hex over `content` or one of the others, made with the device's secret. */
   authenticateSecret(caller: Caller, request: SecretProof & { readonly origin?: SignOnOrigin }): Promise<DeviceIdentity>;

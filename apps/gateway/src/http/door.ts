@@ -20,7 +20,7 @@ import { payloadBytesMax } from "../route/json-payload.ts";
 import type { Refusals } from "../route/refusals.ts";
 import type { Uplink } from "../route/uplink.ts";
 import { admitSockets, boundAddress, peerAddress } from "../sockets.ts";
-import { deviceTlsOptions } from "../tls.ts";
+import { deviceTlsOptions, renewTicketKeys } from "../tls.ts";
 import { createHttpCalls, type HttpCalls, type HttpCallsDeps } from "./calls.ts";
 import { answerEst, type EstDevices, estStart } from "./est.ts";
 import { createIdentify, httpProtocol } from "./identify.ts";
@@ -58,9 +58,14 @@ export interface HttpDoor extends Running {
 }
 
 /** Listens on `host:port` until stopped. Rejects with the operating system's error. */
-export async function startHttpDoor(deps: HttpDoorDeps, listen: string, tls: ServerTls): Promise<HttpDoor> {
+export async function startHttpDoor(
+  deps: HttpDoorDeps,
+  listen: string,
+  { tls, tlsSessionS: sessionS }: { readonly tls: ServerTls; readonly tlsSessionS: number },
+): Promise<HttpDoor> {
+  const tlsRules = { handshakeMs, sessionS };
   const app = fastify({
-    https: { ...deviceTlsOptions(tls, handshakeMs), connectionsCheckingInterval: checkMs },
+    https: { ...deviceTlsOptions(tls, tlsRules), connectionsCheckingInterval: checkMs },
     bodyLimit: payloadBytesMax,
     requestTimeout: requestMs,
     connectionTimeout: waitMsMax + requestMs,
@@ -70,6 +75,7 @@ export async function startHttpDoor(deps: HttpDoorDeps, listen: string, tls: Ser
     clientErrorHandler: (_error, socket) => refuseBytes(socket),
     frameworkErrors: (error, _request, reply) => void sendProblem(reply, fromFastify(error, deps.log)),
   });
+  renewTicketKeys(app.server, sessionS);
   const sockets = admitSockets(app.server, deps.admission);
   const identify = createIdentify(deps);
   const calls = createHttpCalls(deps);
@@ -114,7 +120,7 @@ export async function startHttpDoor(deps: HttpDoorDeps, listen: string, tls: Ser
   await app.listen({ host, port });
   return {
     address: boundAddress(app.server, host),
-    replaceTls: (next) => app.server.setSecureContext(deviceTlsOptions(next, handshakeMs)),
+    replaceTls: (next) => app.server.setSecureContext(deviceTlsOptions(next, tlsRules)),
     async stop() {
       calls.stop();
       await app.close();

@@ -1,7 +1,7 @@
 // Who asks: the certificate of the TLS connection, looked up again at each request unless that was done a moment ago.
 import type { TLSSocket } from "node:tls";
 import { type DeviceApi, type DeviceIdentity, PlatformError } from "@mooring/contracts";
-import { authenticateCertificate, peerCertificate, peerServerName } from "../auth/client-certificate.ts";
+import { authenticateCertificate, shownCertificate } from "../auth/client-certificate.ts";
 import { claimOfCertificate, type Guard } from "../auth/guard.ts";
 import type { Changes } from "../changes.ts";
 import type { RareCounters } from "../counters.ts";
@@ -33,19 +33,19 @@ export function createIdentify(deps: IdentifyDeps): (socket: TLSSocket) => Promi
     const { generation } = deps.changes;
     const known = verdicts.get(socket);
     if (known !== undefined && known.generation === generation && performance.now() - known.atMs < verdictMsMax) return known.identity;
-    const der = peerCertificate(socket);
-    if (der === undefined) {
+    const shown = shownCertificate(socket);
+    if (shown === undefined) {
       deps.rare.onAuthFailure("noCredential");
       throw new PlatformError("unauthenticated", "send a client certificate in the TLS handshake");
     }
     const atMs = performance.now();
-    const [claim, origin] = [claimOfCertificate(der), { protocol: httpProtocol, address: peerAddress(socket) ?? "" }];
+    const [claim, origin] = [claimOfCertificate(shown.der), { protocol: httpProtocol, address: peerAddress(socket) ?? "" }];
     if (!deps.guard.mayTry(claim, origin)) {
       deps.rare.onAuthFailure("heldOff");
       throw new PlatformError("quotaExceeded", "too many failures before; wait a minute");
     }
     try {
-      const identity = await authenticateCertificate(deps.devices, { der, serverName: peerServerName(socket) }, origin);
+      const identity = await authenticateCertificate(deps.devices, shown, origin);
       deps.guard.succeeded(claim, origin);
       verdicts.set(socket, { identity, generation, atMs });
       return identity;

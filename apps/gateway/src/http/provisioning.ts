@@ -2,7 +2,7 @@
 import type { TLSSocket } from "node:tls";
 import { type ClaimIdentity, type DeviceApi, isJsonObject, PlatformError, serviceCaller } from "@mooring/contracts";
 import type { FastifyInstance } from "fastify";
-import { peerCertificate } from "../auth/client-certificate.ts";
+import { shownCertificate } from "../auth/client-certificate.ts";
 import { claimOfCertificate, type Guard } from "../auth/guard.ts";
 import type { RareCounters } from "../counters.ts";
 import { parsePayload } from "../route/json-payload.ts";
@@ -42,7 +42,7 @@ async function identifyClaim(
   socket: TLSSocket,
   origin: { readonly protocol: string; readonly address: string },
 ): Promise<ClaimIdentity> {
-  const certificateDer = peerCertificate(socket);
+  const certificateDer = shownCertificate(socket)?.der;
   if (certificateDer === undefined) {
     rare.onAuthFailure("noCredential");
     throw new PlatformError("unauthenticated", "send a claim's certificate in the TLS handshake");

@@ -11,6 +11,7 @@ import {
   serviceCaller,
 } from "@mooring/contracts";
 import { type ConnectPacket, ProtocolLevel, ReasonCode } from "@mooring/mqtt";
+import type { ShownCertificate } from "../auth/client-certificate.ts";
 import { apiKeyOf } from "../auth/operator-keys.ts";
 import { parseClientId } from "../auth/secret.ts";
 import type { AuthFailure } from "../counters.ts";
@@ -23,9 +24,7 @@ import { operatorRights } from "./rights.ts";
 export interface Peer {
   readonly transport: "tls" | "tcp";
   /** Proved in the handshake. */
-  readonly certificateDer: Uint8Array | undefined;
-  /** What it said in the handshake that it wants to speak to. */
-  readonly serverName?: string | undefined;
+  readonly certificate: ShownCertificate | undefined;
   /** The same by a pre-shared key: whose it was then. */
   readonly preShared?: DeviceIdentity;
   /** At the development listener: everybody, with these rights in this tenant. */
@@ -113,10 +112,10 @@ export async function signOn(packet: ConnectPacket, peer: Peer, way: Way, deps: 
     return { ...operatorOf(caller), apiKey: keyId, serverFinal, ...chooseClientId(packet, packet.clientId) };
   }
   if (peer.anonymous !== undefined) {
-    if (peer.transport === "tls" && peer.certificateDer === undefined) throw new SignOnRefused(ReasonCode.NotAuthorized, "noCredential");
+    if (peer.transport === "tls" && peer.certificate === undefined) throw new SignOnRefused(ReasonCode.NotAuthorized, "noCredential");
     return { ...anonymous(peer.anonymous), ...chooseClientId(packet, packet.clientId) };
   }
-  const isProved = peer.certificateDer !== undefined || peer.preShared !== undefined;
+  const isProved = peer.certificate !== undefined || peer.preShared !== undefined;
   const apiKey = isProved ? undefined : apiKeyOf(packet.password);
   if (apiKey !== undefined) return { ...(await operator(apiKey, deps)), ...chooseClientId(packet, packet.clientId) };
   const named = parseClientId(packet.clientId);

@@ -9,6 +9,8 @@ import type { WriteGatherer } from "./write-gatherer.ts";
 export interface ConnectionLimits extends ConnackLimits {
   /** From accepting the socket to CONNACK, the handshake included. */
   readonly connectMs: number;
+  /** For how long a TLS session can be resumed; 0 for never. */
+  readonly tlsSessionS: number;
   /** Of a CONNECT: nothing is known about the client yet. */
   readonly connectBytesMax: number;
   /** Unsent bytes above which only what must be said is written, and nothing is read. */

@@ -70,7 +70,7 @@ export async function signOnDevice(asking: Asking, deps: DeviceSignOnDeps): Prom
 }
 
 function claimIn({ packet, peer }: Asking): Claim {
-  if (peer.certificateDer !== undefined) return claimOfCertificate(peer.certificateDer);
+  if (peer.certificate !== undefined) return claimOfCertificate(peer.certificate.der);
   return claimOf(peer.preShared?.device ?? claimedBy(packet) ?? claimedByToken(packet.password));
 }
 
@@ -94,9 +94,8 @@ async function prove(asking: Asking, deps: DeviceSignOnDeps): Promise<DeviceSign
 /** Looked at again, since a handshake may be a while ago. */
 function provedByTransport(asking: Asking, { devices }: DeviceSignOnDeps): Promise<DeviceIdentity | ClaimIdentity> | undefined {
   const { peer, origin } = asking;
-  const { certificateDer, serverName, preShared } = peer;
-  if (certificateDer !== undefined)
-    return judged("certificate", () => authenticateDeviceOrClaim(devices, { der: certificateDer, serverName }, origin));
+  const { certificate, preShared } = peer;
+  if (certificate !== undefined) return judged("certificate", () => authenticateDeviceOrClaim(devices, certificate, origin));
   if (preShared === undefined) return undefined;
   const { credentialId, device } = preShared;
   return judged("preSharedKey", () => devices.checkCredential(serviceCaller("gateway"), { deviceId: device.deviceId, credentialId }));

@@ -7,9 +7,9 @@ import { createServer as createTlsServer, type TLSSocket, Server as TlsServer } 
 import { parseAddress, pause, type ServerTls } from "@mooring/kit";
 import { ReasonCode } from "@mooring/mqtt";
 import type { Admission, Ticket } from "../admission.ts";
-import { peerCertificate, peerServerName } from "../auth/client-certificate.ts";
+import { shownCertificate } from "../auth/client-certificate.ts";
 import { admitSockets, boundAddress, createPlainSockets, peerAddress } from "../sockets.ts";
-import { deviceTlsOptions } from "../tls.ts";
+import { deviceTlsOptions, renewTicketKeys } from "../tls.ts";
 import type { Peer } from "./connect.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionDeps, Transport } from "./connection-ports.ts";
@@ -81,6 +81,7 @@ class DoorTransport implements Transport {
 export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
   const servers: { readonly server: Server; readonly sockets: { destroyAll(): void } }[] = [];
   const connections = new Set<Connection>();
+  const tlsRules = { handshakeMs: deps.limits.connectMs, sessionS: deps.limits.tlsSessionS };
 
   /** Undefined when the socket is not to be served. */
   const accept = (stream: Duplex, socket: Socket, peer: Peer, ticket: Ticket | undefined): Connection | undefined => {
@@ -110,7 +111,7 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
   const createPlain = (listener: Listener) => {
     const server = createServer();
     const sockets = createPlainSockets(deps.admission);
-    const peer: Peer = { transport: "tcp", certificateDer: undefined, anonymous: listener.anonymous };
+    const peer: Peer = { transport: "tcp", certificate: undefined, anonymous: listener.anonymous };
     onPlainConnection(server, (socket) =>
       guarded(socket, () => {
         const connection = accept(socket, socket, peer, sockets.enter(socket));
@@ -121,11 +122,12 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
     return { server, sockets };
   };
   const createSecure = (tls: ServerTls, anonymous: Peer["anonymous"]) => {
-    const server = createTlsServer({ ...deviceTlsOptions(tls, deps.limits.connectMs), ALPNProtocols: alpnProtocols });
+    const server = createTlsServer({ ...deviceTlsOptions(tls, tlsRules), ALPNProtocols: alpnProtocols });
+    renewTicketKeys(server, tlsRules.sessionS);
     const sockets = admitSockets(server, deps.admission);
     server.on("secureConnection", (socket: TLSSocket) =>
       guarded(socket, () => {
-        const peer: Peer = { transport: "tls", certificateDer: peerCertificate(socket), serverName: peerServerName(socket), anonymous };
+        const peer: Peer = { transport: "tls", certificate: shownCertificate(socket), anonymous };
         const connection = accept(socket, socket, peer, sockets.ticketOf(socket));
         if (connection !== undefined) socket.on("data", connection.onBytes);
       }),
@@ -143,7 +145,7 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
       if (ticket === undefined) return undefined;
       return (tls, preShared) =>
         guarded(tls, () => {
-          const peer: Peer = { transport: "tls", certificateDer: undefined, preShared, anonymous: undefined };
+          const peer: Peer = { transport: "tls", certificate: undefined, preShared, anonymous: undefined };
           const connection = accept(tls, raw, peer, ticket);
           if (connection !== undefined) tls.on("data", connection.onBytes);
         });
@@ -151,16 +153,16 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
     return { server, sockets };
   };
   const createWeb = ({ tls, anonymous }: Listener) => {
-    const server = tls === undefined ? createHttpServer() : createHttpsServer(deviceTlsOptions(tls, deps.limits.connectMs));
+    const server = tls === undefined ? createHttpServer() : createHttpsServer(deviceTlsOptions(tls, tlsRules));
+    if (server instanceof TlsServer) renewTicketKeys(server, tlsRules.sessionS);
     server.headersTimeout = deps.limits.connectMs;
     server.requestTimeout = deps.limits.connectMs;
     server.on("request", (_request, response) => response.writeHead(426, { upgrade: "websocket", connection: "close" }).end());
     const sockets = admitSockets(server, deps.admission);
     onWebSocket(server, deps.limits.connectBytesMax, (stream, { socket }) =>
       guarded(stream, () => {
-        const certificateDer = tls === undefined ? undefined : peerCertificate(socket as TLSSocket);
-        const serverName = tls === undefined ? undefined : peerServerName(socket as TLSSocket);
-        const peer: Peer = { transport: tls === undefined ? "tcp" : "tls", certificateDer, serverName, anonymous };
+        const certificate = tls === undefined ? undefined : shownCertificate(socket as TLSSocket);
+        const peer: Peer = { transport: tls === undefined ? "tcp" : "tls", certificate, anonymous };
         const ticket = sockets.ticketOf(socket);
         const connection = accept(stream, socket, peer, ticket);
         if (connection !== undefined) stream.on("data", connection.onBytes);
@@ -196,7 +198,7 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
     },
     replaceTls(tls) {
       for (const { server } of servers) {
-        if (server instanceof TlsServer) server.setSecureContext(deviceTlsOptions(tls, deps.limits.connectMs));
+        if (server instanceof TlsServer) server.setSecureContext(deviceTlsOptions(tls, tlsRules));
       }
     },
     async stop() {

@@ -96,6 +96,8 @@ export function createProvisioningOperations(deps: ProvisioningDeps, conclude: C
     const owned = await ownedOf(claim, filled, request);
     const asked = { serial, deviceName: filled, parameters, publicKey: keyIdOf(owned.certificate.pem), address: origin.address };
     const { deviceName = filled, tags } = await askHookOf(claim, asked);
+    // The hook had seconds: a tenant may be suspended meanwhile, or the claim be on its authority's list.
+    if (claim.hookUrl !== undefined) await hold(claim.id, undefined);
     // The hook chose another name, and the certificate says the first one.
     const renamed = deviceName !== filled && ownershipToken === undefined;
     const { certificate, chainPem } = renamed ? await ownedOf(claim, deviceName, request) : owned;

@@ -1,5 +1,5 @@
 // A claim at the doors: it may ask to be provisioned, natively and in AWS's form, and nothing else.
-import { asTenantId, PlatformError } from "@mooring/contracts";
+import { asTenantId, invalidField, PlatformError } from "@mooring/contracts";
 import { ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { describe, expect, test } from "vitest";
 import { post, report, sys, useGateway } from "./fixture.test-support.ts";
@@ -106,7 +106,12 @@ test("what is wrong is answered by the field's name, and in the PUBACK of MQTT 5
     code: 400,
     message: "/parameters/a: must be a string",
   });
-  expect(await tell("nothing")).toMatchObject({ code: 400, message: expect.stringContaining("JSON") });
+  const odd = "ä".repeat(1_000);
+  expect(await tell({ csr: "CSR", serial: "A", parameters: { [odd]: {} } })).toMatchObject({
+    code: 400,
+    message: "/parameters: names must be 1 to 64 characters of A-Z, a-z, 0-9 and _ . : / -",
+  });
+  expect(await tell("nothing")).toMatchObject({ code: 400, message: "the payload is not JSON" });
   fixture.harness.devices.provisioningError = new PlatformError("alreadyExists", "the device was provisioned with another key");
   expect(await tell({ csr: "CSR", deviceName: "A17" })).toMatchObject({
     code: 409,
@@ -150,8 +155,14 @@ test("over HTTPS: the same, and nothing else", async () => {
   expect([answer.status, answer.json["deviceName"], answer.json["chainPem"]]).toEqual([200, "A17", "CHAIN"]);
   expect(await ask(https, credential, { path: topic, body: { csr: "CSR" } })).toMatchObject({
     status: 400,
-    json: { code: "invalidArgument" },
+    json: { code: "invalidArgument", issues: [{ pointer: "/serial" }] },
   });
+  fixture.harness.devices.provisioningError = invalidField("/parameters/serial", "is missing: the device's name is made of it");
+  expect(await ask(https, credential, { path: topic, body: { csr: "CSR", serial: "A17" } })).toMatchObject({
+    status: 400,
+    json: { detail: expect.stringMatching(/^\/serial: /), issues: [{ pointer: "/serial" }] },
+  });
+  fixture.harness.devices.provisioningError = undefined;
   const other = await ask(https, credential, { path: post("dev-1"), body: {} });
   expect(other).toMatchObject({ status: 403, json: { detail: expect.stringContaining("/ext/claim/provision") } });
   const device = await fixture.harness.credential("dev-1");

@@ -294,6 +294,42 @@ export function describeClaims(given: () => Harness): void {
       const text = await given().metrics.text();
       expect(text).toMatch(/mooring_claim_provisionings_total\{outcome="hook-refused"\} [1-9]/);
     });
+
+    test("what takes the claim away while the hook thinks counts: no device is made", async () => {
+      const { api, stores, database } = given();
+      const hook = await startHook();
+      hook.answer = { allowProvisioning: true };
+      const { owner, productKey, provision } = await makeClaim(api, { hookUrl: hook.url });
+      const suspended = (await database.prisma.suspendedTenant.findMany()).map(({ tenantId }) => tenantId);
+      hook.onAsked = () => stores.suspensions.replace([...suspended, owner.tenantId]);
+      expect(await errorOf(provision("dev-1"))).toMatchObject({ code: "permissionDenied", message: "the tenant is suspended" });
+      hook.onAsked = () => stores.suspensions.replace(suspended);
+      expect(await errorOf(provision("dev-1"))).toMatchObject({ code: "permissionDenied" });
+      await stores.suspensions.replace(suspended);
+      expect((await api.listDevices(owner, { productKey })).devices).toEqual([]);
+      hook.onAsked = async () => void (await api.updateClaim(owner, { productKey, name: "line-4", status: "inactive" }));
+      expect(await errorOf(provision("dev-1"))).toMatchObject({ code: "unauthenticated" });
+      expect((await api.listDevices(owner, { productKey })).devices).toEqual([]);
+    });
+
+    test("two devices that ask for one name at the same moment, by two claims: one gets it, the other is told", async () => {
+      const { api } = given();
+      const { owner, productKey, claimId } = await makeClaim(api);
+      const other = await api.createClaim(owner, { productKey, name: "line-5" });
+      const ask = (id: string, serial: string) =>
+        api.provisionDevice(gateway, { claimId: id, csrPem: makeSigningRequest().csrPem, parameters: { serial }, origin });
+      for (let round = 0; round < 5; round++) {
+        const asked = [claimId, other.claim.claimId, claimId].map((id) => ask(id, `race-${round}`));
+        const outcomes = await Promise.allSettled(asked);
+        expect(outcomes.filter(({ status }) => status === "fulfilled").length).toBe(1);
+        const codes = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [(outcome.reason as { code?: string }).code] : []));
+        expect(codes).toEqual(["alreadyExists", "alreadyExists"]);
+        const { certificates } = await api.listCertificates(owner, { productKey, deviceName: `race-${round}` });
+        expect(certificates.length).toBe(1);
+      }
+      const counts = await Promise.all(["line-4", "line-5"].map(async (name) => (await api.getClaim(owner, { productKey, name })).devices));
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(5);
+    });
   });
 }
 
@@ -304,6 +340,7 @@ async function startHook() {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     asked.push({ text: Buffer.concat(chunks).toString(), headers: request.headers });
+    await hook.onAsked();
     response.writeHead(hook.status, { "content-type": "application/json" }).end(JSON.stringify(hook.answer));
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -317,6 +354,8 @@ async function startHook() {
     asked,
     status: 200,
     answer: {} as unknown,
+    /** Happens before it answers. */
+    onAsked: async (): Promise<void> => undefined,
     isSignedWith: (secret: string): boolean =>
       asked.every(({ text, headers }) => {
         const signed = `${headers["mooring-webhook-id"]}.${headers["mooring-webhook-timestamp"]}.${text}`;

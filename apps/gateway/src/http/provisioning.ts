@@ -6,7 +6,7 @@ import { shownCertificate } from "../auth/client-certificate.ts";
 import { claimOfCertificate, type Guard } from "../auth/guard.ts";
 import type { RareCounters } from "../counters.ts";
 import { parsePayload } from "../route/json-payload.ts";
-import { nativeTopic, type ProvisioningDeps, provisionNatively } from "../route/provisioning.ts";
+import { nativeField, nativeTopic, type ProvisioningDeps, provisionNatively } from "../route/provisioning.ts";
 import { peerAddress } from "../sockets.ts";
 import { httpProtocol } from "./identify.ts";
 
@@ -30,7 +30,7 @@ export function addProvisioning(app: Pick<FastifyInstance, "route">, deps: HttpP
       const claim = await identifyClaim(deps, request.raw.socket as TLSSocket, origin);
       const { value, issue } = parsePayload(request.body instanceof Buffer ? request.body : Buffer.alloc(0), 3);
       if (issue !== undefined || !isJsonObject(value))
-        throw new PlatformError("invalidArgument", `the body ${issue?.message ?? "must be a JSON object"}`);
+        throw new PlatformError("invalidArgument", issue?.message ?? "the body must be a JSON object");
       const body = await provisionNatively(deps, claim, value, origin).catch(rename);
       return reply.header("content-type", "application/json").send(Buffer.from(JSON.stringify(body)));
     },
@@ -64,9 +64,8 @@ async function identifyClaim(
   }
 }
 
-/** What the service calls the request is the device's `csr`. */
 function rename(error: unknown): never {
   if (!(error instanceof PlatformError)) throw error;
-  const issues = error.details.issues?.map(({ pointer, ...issue }) => ({ ...issue, pointer: pointer === "/csrPem" ? "/csr" : pointer }));
-  throw new PlatformError(error.code, error.message.replace(/^\/csrPem/, "/csr"), { cause: error, ...(issues && { issues }) });
+  const issues = error.details.issues?.map(({ pointer, ...issue }) => ({ ...issue, pointer: nativeField(pointer) }));
+  throw new PlatformError(error.code, nativeField(error.message), { cause: error, ...(issues && { issues }) });
 }

@@ -14,6 +14,7 @@ import {
   type DeviceApi,
   type ErrorCode,
   errorTable,
+  invalidField,
   isJsonObject,
   type JsonObject,
   PlatformError,
@@ -71,7 +72,7 @@ export async function answerProvisioning(
   const request = isJsonObject(value) ? value : {};
   const isNative = topic === nativeTopic;
   try {
-    if (issue !== undefined) throw new PlatformError("invalidArgument", `the payload ${issue.message}`);
+    if (issue !== undefined) throw new PlatformError("invalidArgument", issue.message);
     if (!isJsonObject(value)) throw new PlatformError("invalidArgument", "the payload must be a JSON object");
     const body = isNative
       ? await provisionNatively(deps, claim, request, origin)
@@ -101,7 +102,7 @@ export async function provisionNatively(
   const csrPem = textOf(request, "csr", "/csr");
   const serial = textOf(request, request["serial"] === undefined ? "deviceName" : "serial", "/serial");
   const { parameters = {} } = request;
-  if (!isJsonObject(parameters)) throw new PlatformError("invalidArgument", "/parameters: must be an object of strings");
+  if (!isJsonObject(parameters)) throw invalidField("/parameters", "must be an object of strings");
   const device = await devices.provisionDevice(serviceCaller("gateway"), {
     ...{ claimId: claim.claimId, csrPem, origin },
     parameters: { ...textsOf(parameters), serial },
@@ -127,7 +128,7 @@ async function answerAws(
   if (topic === templateTopic(claim.name)) {
     const ownershipToken = textOf(request, "certificateOwnershipToken", "/certificateOwnershipToken");
     const { parameters = {} } = request;
-    if (!isJsonObject(parameters)) throw new PlatformError("invalidArgument", "/parameters: must be an object of strings");
+    if (!isJsonObject(parameters)) throw invalidField("/parameters", "must be an object of strings");
     const device: ProvisionedDevice = await devices.provisionDevice(caller, {
       claimId,
       ownershipToken,
@@ -149,14 +150,18 @@ function assertRate(guard: ProvisioningDeps["guard"], { claimId }: ClaimIdentity
 function textOf(request: JsonObject, name: string, pointer: string): string {
   const value = request[name];
   if (typeof value === "string" && value !== "") return value;
-  throw new PlatformError("invalidArgument", `${pointer}: must be a string that is not empty`);
+  throw invalidField(pointer, "must be a string that is not empty");
 }
+
+/** A name that is none is not repeated: it may be of 60,000 characters, and of those that no MQTT text may have. */
+const parameterName = /^[A-Za-z0-9_.:/-]{1,64}$/;
 
 /** Numbers are said as texts: whoever writes them down without quotes means the same. */
 function textsOf(parameters: JsonObject): Record<string, string> {
   for (const [name, value] of Object.entries(parameters)) {
+    if (!parameterName.test(name)) throw invalidField("/parameters", "names must be 1 to 64 characters of A-Z, a-z, 0-9 and _ . : / -");
     if (typeof value !== "string" && typeof value !== "number")
-      throw new PlatformError("invalidArgument", `/parameters/${name}: must be a string`);
+      throw invalidField(`/parameters/${name.replaceAll("/", "~1")}`, "must be a string");
   }
   return Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, String(value)]));
 }
@@ -165,9 +170,14 @@ function idOf({ id }: JsonObject): { readonly id?: string } {
   return typeof id === "string" && id.length <= 64 ? { id } : {};
 }
 
-/** What the service calls a field is to the device what it called it. */
+/** A pointer, or a message that begins with one: what the service calls a field is to the device what it called it. */
+export function nativeField(text: string): string {
+  return text.replace(/^\/csrPem(?=$|:)/, "/csr").replace(/^\/parameters\/serial(?=$|:)/, "/serial");
+}
+
+/** The same in either form of asking. */
 function renamed(message: string, isNative: boolean): string {
-  if (isNative) return message.replace(/^\/csrPem/, "/csr").replace(/^\/parameters\/serial:/, "/serial:");
+  if (isNative) return nativeField(message);
   return message.replace(/^\/csrPem/, "/certificateSigningRequest").replace(/^\/ownershipToken/, "/certificateOwnershipToken");
 }
 

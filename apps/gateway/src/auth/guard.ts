@@ -104,6 +104,11 @@ export function claimOf(device: DeviceAddress | undefined): Claim {
   return { key: device === undefined ? "-" : keyOf(device), device, atMs: performance.now() };
 }
 
+/** Somebody with a token that says whose it is to nobody but the devices service: held off with the address, and never for what others did there. */
+export function claimOfSession(): Claim {
+  return { key: "session", device: undefined, atMs: performance.now() };
+}
+
 function keyOf({ productKey, deviceName }: DeviceAddress): string {
   return `${deviceName}&${productKey}`;
 }

@@ -2,6 +2,7 @@ import { createHmac } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Harness, productKey, startHarness } from "../harness.test-support.ts";
 import { ask, type HttpAnswer } from "../http-client.test-support.ts";
+import { openTls } from "../mqtt-client.test-support.ts";
 
 let harness: Harness;
 let ca: string;
@@ -72,6 +73,16 @@ describe("HTTPS with a token (wire formats §2.11)", () => {
     const refused = await post(topic("dev-9"), { id: "1", params: { Temperature: 500 } }, { password });
     expect(refused).toMatchObject({ status: 400, json: { code: 30_001 } });
     expect(harness.events.records).toEqual([]);
+  });
+
+  test("a device with a token does not wait for others at its address who offer nothing", async () => {
+    const password = await tokenOf();
+    for (let i = 0; i < 8; i++) {
+      const nameless = openTls(harness.gateway.addresses.mqtts, ca);
+      await nameless.signOn({ clientId: "x" });
+      nameless.end();
+    }
+    expect((await post(topic("dev-9"), report, { password })).json).toMatchObject({ code: 0 });
   });
 
   test("who fails again and again waits: 40000; when nobody can tell, nobody is let in", async () => {

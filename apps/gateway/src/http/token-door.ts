@@ -14,7 +14,7 @@ import {
   toPlatformError,
 } from "@mooring/contracts";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { claimOf, type Guard } from "../auth/guard.ts";
+import { claimOf, claimOfSession, type Guard } from "../auth/guard.ts";
 import { secretProofOf } from "../auth/secret.ts";
 import type { GatewayCounters } from "../counters.ts";
 import { isOwnTopic } from "../route/acl.ts";
@@ -129,7 +129,7 @@ async function publish(deps: TokenDoorDeps, request: FastifyRequest): Promise<st
 async function authenticate({ devices, guard, rare }: TokenDoorDeps, request: FastifyRequest): Promise<DeviceIdentity> {
   const token = request.headers["password"];
   if (typeof token !== "string" || token === "") throw new Refused(Code.TokenMissing, 401, "token is null");
-  const [claim, origin] = [claimOf(undefined), originOf(request)];
+  const [claim, origin] = [claimOfSession(), originOf(request)];
   if (!guard.mayTry(claim, origin)) throw new Refused(Code.Rate, 429, "too many failures before; wait a minute");
   try {
     return await devices.authenticateDeviceSession(serviceCaller("gateway"), { token, origin });

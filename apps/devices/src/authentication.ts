@@ -47,8 +47,8 @@ export function createAuthenticationOperations(deps: AuthenticationDeps, conclud
     const { fingerprintSha256: fingerprint, serial, commonName } = read.identity;
     const tenantId = tenantOfServerName(serverName, deps.tenantHost);
     const known = await credentials.findCertificates(fingerprint);
-    // Whatever the name was, the device is the same only where it is the only one, and needs none.
-    const needsName = isNameHidden && deps.tenantHost !== undefined && !(known.length === 1 && known[0]?.route === "");
+    // Only what was issued here is one tenant's whatever name was said: several may have registered another authority, also without this certificate.
+    const needsName = isNameHidden && deps.tenantHost !== undefined && !(known.length === 1 && known[0]?.authorityKind === "own");
     let credential = needsName ? undefined : chooseRoute(known, tenantId);
     if (credential === undefined) {
       if (await deps.claims.hasCertificate(fingerprint))

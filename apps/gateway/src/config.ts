@@ -310,7 +310,7 @@ export const gatewaySettings = {
     default: 0,
     min: 0,
     max: 86_400,
-    doc: "Seconds for which a device's TLS session can be resumed at the same listener of the same node, which saves half of a TLS 1.2 handshake and a tenth of a TLS 1.3 one; 0 for never. A device that gets another certificate may go on showing the old one for so long. Not for TLS 1.2 devices of authorities registered by server name (ADR 0020).",
+    doc: "Seconds for which a device's TLS session can be resumed at the same listener of the same node, which saves half of a TLS 1.2 handshake and a tenth of a TLS 1.3 one; 0 for never. A device that gets another certificate may go on showing the old one for so long. With MOORING_TENANT_HOST, TLS 1.2 devices of registered authorities are refused when they resume (ADR 0020).",
   },
   connectBytesMax: {
     env: "MOORING_MQTT_CONNECT_BYTES_MAX",

@@ -178,7 +178,7 @@ export interface DeviceApi extends CertificateApi, ClaimApi, TopologyApi {
     request: {
       readonly certificateDer: Uint8Array;
       readonly serverName?: string;
-      /** The peer may have said a name that the gateway could not see: who would be somebody else by it is refused. */
+      /** The peer may have said a name that the gateway could not see: who might be somebody else by it is refused. */
       readonly isNameHidden?: boolean;
       readonly origin?: SignOnOrigin;
     },

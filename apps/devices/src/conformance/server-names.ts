@@ -73,6 +73,28 @@ export function describeServerNames(given: () => Harness): void {
       for (const name of [undefined, one.serverName, `mqtt.${tenantHost}`]) expect(await enter(own, name)).toBeDefined();
     });
 
+    test("where the name cannot be seen, the platform's own certificates are good, and nobody else is guessed or made known", async () => {
+      const { api } = given();
+      const [plain, named] = [await makeTenant(api), await makeTenant(api)];
+      const authority = makeAuthority("Module maker");
+      await registerAuthority(api, plain.owner, provision(plain, { authority }));
+      await registerAuthority(api, named.owner, provision(named, { authority, byServerName: true }));
+      const enterUnseen = (certificateDer: Uint8Array) => api.authenticateCertificate(gateway, { certificateDer, isNameHidden: true });
+      const leaf = makeCertificate({ commonNames: ["module-9"], issuer: authority });
+      await expectRefused(enterUnseen(leaf.der));
+      for (const { owner, productKey } of [plain, named])
+        expect(await errorOf(api.getDevice(owner, { productKey, deviceName: "module-9" }))).toMatchObject({ code: "notFound" });
+      await enter(leaf);
+      // Known to one tenant alone so far, and yet it may mean the other one.
+      await expectRefused(enterUnseen(leaf.der));
+      const { certificate } = await makeDevice(api, plain.owner, "own-device");
+      const own = await enterUnseen(derOf(certificate.certificatePem));
+      expect(own.device).toMatchObject({ tenantId: plain.owner.tenantId, deviceName: "own-device" });
+      const { claim, certificatePem } = await api.createClaim(plain.owner, { productKey: plain.productKey, name: "line-9" });
+      expect(await errorOf(enterUnseen(derOf(certificatePem)))).toMatchObject({ code: "failedPrecondition" });
+      expect(claim.status).toBe("active");
+    });
+
     test("a certificate registered by hand is one device's in each tenant, and another tenant cannot take it away", async () => {
       const { api } = given();
       const [one, two] = [await makeTenant(api), await makeTenant(api)];

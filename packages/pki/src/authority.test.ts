@@ -98,7 +98,7 @@ describe.skipIf(!hasOpenssl)("authorities", () => {
     expect(bench.sh("verify -x509_strict -CAfile other.pem below.pem")).toContain("OK");
   });
 
-  test("an authority made by openssl signs here, and openssl accepts what it signed", () => {
+  test("an authority made by openssl signs here, and openssl accepts what it signed", async () => {
     bench.sh("req -x509 -newkey rsa:2048 -nodes -keyout foreign.key -out foreign.pem -days 30 -subj /C=DE/O=Foreign/CN=Foreign");
     bench.sh("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout d.key -out d.csr -subj /CN=x");
     const foreign = { certificatePem: bench.read("foreign.pem"), privateKeyPem: bench.read("foreign.key"), chainPem: "" };
@@ -110,7 +110,7 @@ describe.skipIf(!hasOpenssl)("authorities", () => {
       validityDays: 7,
       nowMs,
     };
-    const issued = issueDeviceCertificate(foreign, { ...request, nowMs: Date.now() + 1000 });
+    const issued = await issueDeviceCertificate(foreign, { ...request, nowMs: Date.now() + 1000 });
     bench.write("leaf.pem", issued.certificatePem);
     expect(bench.sh("verify -purpose sslclient -CAfile foreign.pem leaf.pem")).toContain("OK");
   });

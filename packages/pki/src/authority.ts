@@ -1,6 +1,7 @@
 // Making certificate authorities: a root that is kept away, and below it issuing authorities that sign leaves.
 import { PlatformError } from "@mooring/contracts";
-import { basicConstraintsExtension, createKeyId, keyUsageBit, keyUsageExtension } from "./certificate-extensions.ts";
+import { createKeyId } from "./certificate-extensions.ts";
+import { authorityExtensions } from "./extension-writers.ts";
 import { createPrivateKeyOf, exportPrivateKeyPem, exportPublicKeyInfo, type GeneratedKeyType, judgePublicKey } from "./keys.ts";
 import {
   createValidity,
@@ -24,8 +25,6 @@ export interface AuthorityRequest {
 
 export interface Authority extends SigningAuthority, MadeCertificate {}
 
-const authorityUsage = keyUsageExtension(keyUsageBit.keyCertSign | keyUsageBit.crlSign);
-
 /** A self-signed root for one level of issuing authorities (path length 1), with a fresh key. Throws invalidArgument. */
 export async function createRootAuthority(request: AuthorityRequest): Promise<Authority> {
   const subject = encodeName(request.name);
@@ -34,9 +33,9 @@ export async function createRootAuthority(request: AuthorityRequest): Promise<Au
   const publicKeyInfo = exportPublicKeyInfo(key);
   const verdict = judgePublicKey(publicKeyInfo);
   if (!verdict.ok) throw new Error(`made a key that is refused: ${verdict.message}`);
-  const extensions = [basicConstraintsExtension({ ca: true, pathLength: 1 }), authorityUsage];
+  const extensions = authorityExtensions(1);
   const issuer = { name: subject, subjectKeyId: createKeyId(publicKeyInfo), key, kind: verdict.kind };
-  const made = signCertificate({ subject, publicKeyInfo, validity, extensions }, issuer);
+  const made = await signCertificate({ subject, publicKeyInfo, validity, extensions }, issuer);
   return { ...made, privateKeyPem: exportPrivateKeyPem(key), chainPem: "" };
 }
 
@@ -50,7 +49,7 @@ export async function createIssuingAuthority(parent: SigningAuthority, request: 
   const subject = encodeName(request.name);
   const validity = createValidity(request.nowMs, request.validityDays, signer);
   const key = await createPrivateKeyOf(request.keyType ?? "ec-p256");
-  const extensions = [basicConstraintsExtension({ ca: true, pathLength: 0 }), authorityUsage];
-  const made = signCertificate({ subject, publicKeyInfo: exportPublicKeyInfo(key), validity, extensions }, signer);
+  const extensions = authorityExtensions(0);
+  const made = await signCertificate({ subject, publicKeyInfo: exportPublicKeyInfo(key), validity, extensions }, signer);
   return { ...made, privateKeyPem: exportPrivateKeyPem(key), chainPem: made.certificatePem + parent.chainPem };
 }

@@ -1,21 +1,7 @@
-// The values of the extensions that decide something (RFC 5280 §4.2.1), read and written.
+// The values of the extensions that decide something (RFC 5280 §4.2.1), read strictly.
 import { createHash } from "node:crypto";
 import { type CertificateFields, extensionOid } from "./certificate-fields.ts";
-import {
-  DerError,
-  der,
-  derTag,
-  derTrue,
-  octetString,
-  oid,
-  readBits,
-  readChildren,
-  readDer,
-  readOid,
-  readSmallInteger,
-  sequence,
-  unsignedInteger,
-} from "./der.ts";
+import { DerError, derTag, readBits, readChildren, readDer, readOid, readSmallInteger } from "./der.ts";
 
 /** Key usage bits as numbered from the left in RFC 5280 §4.2.1.3, as a mask of the first octet. */
 export const keyUsageBit = { digitalSignature: 0x80, keyEncipherment: 0x20, keyCertSign: 0x04, crlSign: 0x02 } as const;
@@ -74,50 +60,3 @@ export function createKeyId(publicKeyInfo: Uint8Array): string {
   const bits = readBits(readChildren(readDer(publicKeyInfo, derTag.sequence))[1]);
   return createHash("sha256").update(bits).digest("hex").slice(0, 40);
 }
-
-/** One Extension element; `value` is the DER the octet string wraps. */
-export function extension(id: string, value: Uint8Array, critical = false): Buffer {
-  return critical ? sequence(oid(id), derTrue, octetString(value)) : sequence(oid(id), octetString(value));
-}
-
-export const keyIdExtensions = (subjectKeyId: string, authorityKeyId: string): Buffer[] => [
-  extension(extensionOid.subjectKeyId, octetString(Buffer.from(subjectKeyId, "hex"))),
-  authorityKeyIdExtension(authorityKeyId),
-];
-
-export const authorityKeyIdExtension = (authorityKeyId: string): Buffer =>
-  extension(extensionOid.authorityKeyId, sequence(der(0x80, Buffer.from(authorityKeyId, "hex"))));
-
-/** Marked critical, as RFC 5280 §4.2.1.9 asks of authorities. */
-export function basicConstraintsExtension(constraints: BasicConstraints): Buffer {
-  if (!constraints.ca) return extension(extensionOid.basicConstraints, sequence(), true);
-  const { pathLength } = constraints;
-  const limit = pathLength === undefined ? [] : [unsignedInteger(Buffer.from([pathLength]))];
-  return extension(extensionOid.basicConstraints, sequence(derTrue, ...limit), true);
-}
-
-export function keyUsageExtension(mask: number): Buffer {
-  // X.690 §11.2.2: trailing zero bits of a named bit list are left out.
-  const unused = 31 - Math.clz32(mask & -mask);
-  return extension(extensionOid.keyUsage, der(derTag.bitString, Buffer.from([unused, mask])), true);
-}
-
-export const extendedKeyUsageExtension = (purposes: readonly string[]): Buffer =>
-  extension(extensionOid.extendedKeyUsage, sequence(...purposes.map(oid)));
-
-/** GeneralName tags of RFC 5280 §4.2.1.6: dNSName [2], URI [6], iPAddress [7]. */
-export const generalName = {
-  dns: (name: string): Buffer => der(0x82, Buffer.from(name, "latin1")),
-  uri: (uri: string): Buffer => der(0x86, Buffer.from(uri, "latin1")),
-  ip: (octets: Uint8Array): Buffer => der(0x87, octets),
-} as const;
-
-export const subjectAltNameExtension = (names: readonly Uint8Array[]): Buffer => extension(extensionOid.subjectAltName, sequence(...names));
-
-/** Where the issuer's revocation list is (RFC 5280 §4.2.1.13): one place, no reasons. */
-export const revocationListExtension = (uri: string): Buffer =>
-  extension(extensionOid.revocationListPlaces, sequence(sequence(der(0xa0, der(0xa0, generalName.uri(uri))))));
-
-/** Where the issuer answers for its certificates (RFC 5280 §4.2.2.1, RFC 6960 §3.1). */
-export const statusServiceExtension = (uri: string): Buffer =>
-  extension(extensionOid.authorityInformation, sequence(sequence(oid("1.3.6.1.5.5.7.48.1"), generalName.uri(uri))));

@@ -1,6 +1,8 @@
 // Certificate signing requests (PKCS#10, RFC 2986): proof that someone holds a key, and nothing else.
 import { invalidField } from "@mooring/contracts";
-import { DerError, derTag, expectTag, readBits, readChildren, readDer, readOid, readSmallInteger } from "./der.ts";
+import { CertificationRequest } from "@peculiar/asn1-csr";
+import { AsnConvert } from "@peculiar/asn1-schema";
+import { assertDer, DerError } from "./der.ts";
 import { isAllowedSignatureAlgorithm, judgePublicKey, type KeyKind, verifySignature } from "./keys.ts";
 import { parsePem } from "./pem.ts";
 
@@ -30,22 +32,33 @@ export function parseCertificateRequest(csrPem: string, pointer = "/csrPem"): Bu
 }
 
 function readRequest(bytes: Uint8Array, pointer: string): Buffer {
-  const [info, algorithm, signature, ...rest] = readChildren(readDer(bytes, derTag.sequence));
-  const [version, subject, publicKeyInfo] = readChildren(expectTag(info, derTag.sequence));
-  if (info === undefined || rest.length > 0 || readSmallInteger(version) !== 0) throw new DerError("not a version 1 request");
-  expectTag(subject, derTag.sequence);
-  const key = Buffer.from(expectTag(publicKeyInfo, derTag.sequence).raw);
+  assertDer(bytes);
+  const { certificationRequestInfo: info, certificationRequestInfoRaw: signed, ...outer } = takeApart(bytes);
+  const { version, subjectPKInfo } = info;
+  if (version !== 0) throw new DerError("not a version 1 request");
+  const key = Buffer.from(AsnConvert.serialize(subjectPKInfo));
   const verdict = judgePublicKey(key);
   if (!verdict.ok) throw invalidField(pointer, verdict.message);
   if (!accepted.has(verdict.kind)) throw invalidField(pointer, "key type is not one of EC P-256, EC P-384, RSA or Ed25519");
-  const algorithmOid = readOid(readChildren(expectTag(algorithm, derTag.sequence))[0]);
-  if (!isAllowedSignatureAlgorithm(algorithmOid)) {
+  const { algorithm } = outer.signatureAlgorithm;
+  if (!isAllowedSignatureAlgorithm(algorithm)) {
     throw invalidField(
       pointer,
-      `signature algorithm ${algorithmOid} is not one of ECDSA or RSA (PKCS#1 v1.5) with SHA-256, SHA-384, SHA-512, or Ed25519`,
+      `signature algorithm ${algorithm} is not one of ECDSA or RSA (PKCS#1 v1.5) with SHA-256, SHA-384, SHA-512, or Ed25519`,
     );
   }
-  if (!verifySignature(algorithmOid, verdict.key, info.raw, readBits(signature)))
+  if (!verifySignature(algorithm, verdict.key, toBytes(signed), toBytes(outer.signature)))
     throw invalidField(pointer, "signature does not verify with the key in it");
   return key;
 }
+
+function takeApart(bytes: Uint8Array): CertificationRequest {
+  try {
+    return AsnConvert.parse(bytes, CertificationRequest);
+  } catch {
+    // The library's own words are about its schemas.
+    throw new DerError("not a request");
+  }
+}
+
+const toBytes = (value: ArrayBuffer | undefined): Uint8Array => new Uint8Array(value ?? new ArrayBuffer(0));

@@ -41,7 +41,7 @@ describe.skipIf(!hasOpenssl)("openssl ocsp is the judge", () => {
           csrPem: bench.read("r.pem"),
           statusPlaces: places,
         };
-        const made = issueDeviceCertificate(issuing, device);
+        const made = await issueDeviceCertificate(issuing, device);
         bench.write("dev.pem", made.certificatePem);
         bench.write("root.pem", root.certificatePem);
         bench.write("issuer.pem", issuing.certificatePem);

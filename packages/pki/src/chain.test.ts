@@ -218,7 +218,7 @@ describe.skipIf(!hasOpenssl)("verifyChain", () => {
     const window = (fromDays: number, toDays: number): Uint8Array => resign(stamp(nowMs + fromDays * dayMs), stamp(nowMs + toDays * dayMs));
     const wide = window(-10, 400);
     long.certificatePem = bench.read("i.pem");
-    const leaf = pemToDer(issueDeviceCertificate(long, device).certificatePem);
+    const leaf = pemToDer((await issueDeviceCertificate(long, device)).certificatePem);
     const check = (issuer: Uint8Array) =>
       verifyChain(leaf, [issuer], [createTrustAnchor(root.certificatePem)], { nowMs: nowMs + 5 * dayMs, purpose: "client" });
     expect(check(wide)).toMatchObject({ ok: true });

@@ -61,6 +61,24 @@ export function readDer(bytes: Uint8Array, tag?: number): DerElement {
   return tag === undefined ? element : expectTag(element, tag);
 }
 
+/** A request nests six deep. */
+const depthMax = 16;
+
+/**
+ * Throws DerError unless the bytes are one element and DER all the way down: shortest lengths and numbers, whole octets in bit strings, at most
+ * 1,024 elements, 16 deep. For what a reader of BER is to take apart, so that it cannot read it otherwise than others do.
+ */
+export function assertDer(bytes: Uint8Array): void {
+  let left = elementsMax;
+  const walk = (element: DerElement, depth: number): void => {
+    if (left-- === 0 || depth > depthMax) throw new DerError("too many elements");
+    if (element.tag === derTag.integer) readIntegerOctets(element);
+    if (element.tag === derTag.bitString) readBits(element);
+    if ((element.tag & 0x20) !== 0) for (const child of readChildren(element)) walk(child, depth + 1);
+  };
+  walk(readDer(bytes), 1);
+}
+
 /** The elements inside a constructed one, in order, at most `max` (1,024). Throws DerError. */
 export function readChildren(parent: DerElement, max = elementsMax): DerElement[] {
   if ((parent.tag & 0x20) === 0) throw new DerError("not a constructed element");
@@ -156,8 +174,6 @@ export function der(tag: number, ...parts: readonly Uint8Array[]): Buffer {
 export const sequence = (...parts: readonly Uint8Array[]): Buffer => der(derTag.sequence, ...parts);
 export const octetString = (value: Uint8Array): Buffer => der(derTag.octetString, value);
 export const bitString = (value: Uint8Array): Buffer => der(derTag.bitString, Buffer.from([0]), value);
-export const utf8String = (text: string): Buffer => der(derTag.utf8String, Buffer.from(text, "utf8"));
-export const derTrue: Buffer = Buffer.from([derTag.boolean, 1, 0xff]);
 
 /** A non-negative INTEGER from its magnitude, big-endian. */
 export function unsignedInteger(magnitude: Uint8Array): Buffer {

@@ -1,12 +1,10 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";
-import { basicConstraintsExtension } from "./certificate-extensions.ts";
-import { der, derTag, oid, readChildren, readDer, sequence, utf8String } from "./der.ts";
+import { bitString, der, derTag, octetString, oid, readChildren, readDer, sequence, time, unsignedInteger } from "./der.ts";
+import { keyIdExtensions } from "./extension-writers.ts";
 import { readIdentity } from "./identity.ts";
-import { algorithmIdentifier } from "./keys.ts";
-import { pemToDer } from "./openssl.test-support.ts";
+import { algorithmIdentifier, signatureAlgorithmOf, signWith } from "./keys.ts";
 import { parseSerial } from "./serial.ts";
-import { signCertificate } from "./signer.ts";
 
 const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const publicKeyInfo = publicKey.export({ type: "spki", format: "der" });
@@ -15,13 +13,26 @@ const attribute = (type: string, value: Buffer): Buffer => sequence(oid(type), v
 const relative = (...attributes: Buffer[]): Buffer => der(derTag.set, ...attributes);
 const cn = (value: Buffer): Buffer => relative(attribute(commonName, value));
 
-/** A certificate with any subject at all, which no tool would make. */
-const certificateFor = (...subject: Buffer[]): Uint8Array => {
-  const plan = { subject: sequence(...subject), publicKeyInfo, validity: { notBeforeMs: 0, notAfterMs: 1e12 }, extensions: [] };
-  return pemToDer(
-    signCertificate(plan, { name: sequence(), subjectKeyId: "aa".repeat(20), key: privateKey, kind: "ec-p256" }).certificatePem,
+const utf8String = (text: string): Buffer => der(derTag.utf8String, Buffer.from(text, "utf8"));
+const keyIds = keyIdExtensions("bb".repeat(20), "aa".repeat(20)).map(({ rawData }) => Buffer.from(rawData));
+
+/** A certificate with any subject and extensions at all, which no tool would make. */
+function certificateOf(subject: Buffer, extensions: readonly Buffer[]): Uint8Array {
+  const algorithm = signatureAlgorithmOf("ec-p256");
+  const tbs = sequence(
+    der(0xa0, unsignedInteger(Buffer.of(2))),
+    unsignedInteger(Buffer.of(0x41)),
+    algorithmIdentifier(algorithm),
+    sequence(),
+    sequence(time(0), time(1e12)),
+    subject,
+    publicKeyInfo,
+    der(0xa3, sequence(...extensions)),
   );
-};
+  return sequence(tbs, algorithmIdentifier(algorithm), bitString(signWith(algorithm, privateKey, tbs)));
+}
+
+const certificateFor = (...subject: Buffer[]): Uint8Array => certificateOf(sequence(...subject), keyIds);
 const named = (text: string): Uint8Array => certificateFor(cn(utf8String(text)));
 
 test("one plain common name is given back, from DER and from a peer's X509Certificate alike", () => {
@@ -107,10 +118,9 @@ test.each([
 });
 
 test("an extension given twice and two different signature algorithms are malformed [RFC 5280 §4.2, §4.1.1.2]", () => {
-  const plan = { subject: sequence(), publicKeyInfo, validity: { notBeforeMs: 0, notAfterMs: 1e12 } };
-  const issuer = { name: sequence(), subjectKeyId: "aa", key: privateKey, kind: "ec-p256" } as const;
-  const twice = [basicConstraintsExtension({ ca: false }), basicConstraintsExtension({ ca: true })];
-  const bytes = (extensions: readonly Buffer[]): Uint8Array => pemToDer(signCertificate({ ...plan, extensions }, issuer).certificatePem);
+  const [authority, leaf] = [sequence(Buffer.of(1, 1, 0xff)), sequence()];
+  const twice = [leaf, authority].map((value) => sequence(oid("2.5.29.19"), octetString(value)));
+  const bytes = (extensions: readonly Buffer[]): Uint8Array => certificateOf(sequence(), extensions);
   expect(readIdentity(bytes(twice.slice(0, 1)))).toMatchObject({ ok: true });
   expect(readIdentity(bytes(twice))).toEqual({ ok: false, reason: "malformed" });
   const [tbs, , signature] = readChildren(readDer(named("x"))).map(({ raw }) => raw);

@@ -1,17 +1,7 @@
 // Device certificates from signing requests.
 import { type DeviceAddress, deviceNamePattern, invalidField, productKeyPattern } from "@mooring/contracts";
-import {
-  basicConstraintsExtension,
-  extendedKeyUsageExtension,
-  generalName,
-  keyUsageBit,
-  keyUsageExtension,
-  purposeOid,
-  revocationListExtension,
-  statusServiceExtension,
-  subjectAltNameExtension,
-} from "./certificate-extensions.ts";
 import { parseCertificateRequest } from "./certificate-request.ts";
+import { leafExtensions, statusExtensions } from "./extension-writers.ts";
 import { createValidity, encodeName, type MadeCertificate, openSigner, type SigningAuthority, signCertificate } from "./signer.ts";
 
 export interface DeviceCertificateRequest extends DeviceAddress {
@@ -46,17 +36,20 @@ export const deviceUri = ({ productKey, deviceName }: DeviceAddress): string => 
  * Not idempotent: each call makes another certificate. Throws invalidArgument (naming the field and the reason) and
  * failedPrecondition when the authority is not valid now.
  */
-export function issueDeviceCertificate(authority: SigningAuthority, request: DeviceCertificateRequest): IssuedDeviceCertificate {
+export async function issueDeviceCertificate(
+  authority: SigningAuthority,
+  request: DeviceCertificateRequest,
+): Promise<IssuedDeviceCertificate> {
   return issueForKey(authority, request, () => parseCertificateRequest(request.csrPem));
 }
 
 /** The same for a key in hand: its SubjectPublicKeyInfo, or what reads it once the names are known to be good. */
-export function issueForKey(
+export async function issueForKey(
   authority: SigningAuthority,
   request: Omit<DeviceCertificateRequest, "csrPem">,
   key: Uint8Array | (() => Uint8Array),
-): IssuedDeviceCertificate {
-  const { productKey, deviceName } = request;
+): Promise<IssuedDeviceCertificate> {
+  const { productKey, deviceName, statusPlaces: places } = request;
   if (!productKeyPattern.test(productKey)) throw invalidField("/productKey", `must match ${productKeyPattern.source}`);
   if (!deviceNamePattern.test(deviceName)) throw invalidField("/deviceName", `must match ${deviceNamePattern.source}`);
   const publicKeyInfo = typeof key === "function" ? key() : key;
@@ -70,18 +63,10 @@ export function issueForKey(
     publicKeyInfo,
     validity: createValidity(request.nowMs, request.validityDays, signer),
     extensions: [
-      basicConstraintsExtension({ ca: false }),
-      keyUsageExtension(keyUsageBit.digitalSignature),
-      extendedKeyUsageExtension([purposeOid.client]),
-      subjectAltNameExtension([generalName.uri(deviceUri(request))]),
-      ...placesOf(request.statusPlaces),
+      ...leafExtensions({ purpose: "client" }, [{ type: "url", value: deviceUri(request) }]),
+      ...(places === undefined ? [] : statusExtensions(places.revocationListUrl, places.statusUrl)),
     ],
   };
-  const made = signCertificate(plan, signer);
+  const made = await signCertificate(plan, signer);
   return { ...made, chainPem: made.certificatePem + authority.chainPem };
-}
-
-function placesOf(places: StatusPlaces | undefined): Buffer[] {
-  if (places === undefined) return [];
-  return [revocationListExtension(places.revocationListUrl), statusServiceExtension(places.statusUrl)];
 }

@@ -15,5 +15,6 @@ export async function issueDeviceKeyPair(
   keyType: GeneratedKeyType,
 ): Promise<DeviceKeyPair> {
   const key = await createPrivateKeyOf(keyType);
-  return { ...issueForKey(authority, request, exportPublicKeyInfo(key)), privateKeyPem: exportPrivateKeyPem(key) };
+  const issued = await issueForKey(authority, request, exportPublicKeyInfo(key));
+  return { ...issued, privateKeyPem: exportPrivateKeyPem(key) };
 }

@@ -1,5 +1,5 @@
 // Which keys and signature algorithms are good enough, and how a key signs.
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign, verify } from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject, sign, verify, type webcrypto } from "node:crypto";
 import { promisify } from "node:util";
 import { derTag, oid, readBits, readChildren, readDer, sequence } from "./der.ts";
 
@@ -110,3 +110,17 @@ export function algorithmIdentifier(algorithm: string): Buffer {
 /** Signs `data` with an algorithm that `signatureAlgorithmOf` named for this key. */
 export const signWith = (algorithm: string, key: KeyObject, data: Uint8Array): Buffer =>
   sign(signatureAlgorithms.get(algorithm)?.hash ?? null, data, key);
+
+const webAlgorithms = {
+  "ec-p256": { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" },
+  "ec-p384": { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" },
+  "ec-p521": { name: "ECDSA", namedCurve: "P-521", hash: "SHA-384" },
+  rsa: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+  ed25519: { name: "Ed25519" },
+} as const satisfies Readonly<Record<KeyKind, webcrypto.Algorithm & { readonly namedCurve?: string; readonly hash?: string }>>;
+
+/** The same key and the same algorithm as `signatureAlgorithmOf`, for WebCrypto. The key cannot be taken out of it again. */
+export function toSigningKey(kind: KeyKind, key: KeyObject) {
+  const algorithm = webAlgorithms[kind];
+  return { key: key.toCryptoKey(algorithm, false, ["sign"]), algorithm };
+}

@@ -1,12 +1,13 @@
 // Certificate revocation lists (RFC 5280 §5), for verifiers outside the platform; the platform itself looks in its own store.
+// Put together here: the library compares each entry with all before it (5.5 s for 10,000) and does not read lists of over some 1,400.
 import { invalidField, PlatformError } from "@mooring/contracts";
-import { authorityKeyIdExtension, extension } from "./certificate-extensions.ts";
 import { extensionOid } from "./certificate-fields.ts";
 import { bitString, der, derTag, sequence, time, unsignedInteger } from "./der.ts";
 import { algorithmIdentifier, signatureAlgorithmOf, signWith } from "./keys.ts";
 import { formatPem } from "./pem.ts";
 import { parseSerial, serialOctetsMax } from "./serial.ts";
 import { openSigner, type SigningAuthority } from "./signer.ts";
+import { x509 } from "./x509-library.ts";
 
 /** RFC 5280 §5.3.1, without the value for delta lists. `certificateHold` may be taken back. */
 export const reasonCode = {
@@ -26,7 +27,7 @@ export type RevocationReason = keyof typeof reasonCode;
 const reasonExtensions: ReadonlyMap<string, Buffer> = new Map(
   Object.entries(reasonCode).map(([reason, code]) => [
     reason,
-    sequence(extension(extensionOid.crlReason, der(derTag.enumerated, Buffer.from([code])))),
+    sequence(encodeExtension(new x509.Extension(extensionOid.crlReason, false, der(derTag.enumerated, Buffer.from([code]))))),
   ]),
 );
 
@@ -61,6 +62,7 @@ export function createRevocationList(
   const signer = openSigner(authority);
   const algorithm = signatureAlgorithmOf(signer.kind);
   const hex = number.toString(16);
+  const digits = hex.length % 2 === 0 ? hex : `0${hex}`;
   const revoked = encodeEntries(entries);
   const tbs = sequence(
     unsignedInteger(Buffer.from([1])),
@@ -73,13 +75,17 @@ export function createRevocationList(
     der(
       0xa0,
       sequence(
-        authorityKeyIdExtension(signer.subjectKeyId),
-        extension(extensionOid.crlNumber, unsignedInteger(Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex"))),
+        encodeExtension(new x509.AuthorityKeyIdentifierExtension(signer.subjectKeyId)),
+        encodeExtension(new x509.Extension(extensionOid.crlNumber, false, unsignedInteger(Buffer.from(digits, "hex")))),
       ),
     ),
   );
   const list = sequence(tbs, algorithmIdentifier(algorithm), bitString(signWith(algorithm, signer.key, tbs)));
   return { pem: formatPem("X509 CRL", list), der: list };
+}
+
+function encodeExtension(extension: x509.Extension): Buffer {
+  return Buffer.from(extension.rawData);
 }
 
 function encodeEntries(entries: readonly RevokedEntry[]): Buffer {

@@ -1,19 +1,14 @@
 // An authority opened for signing, and the one place where certificates are put together (RFC 5280 §4.1).
 import { createHash, type KeyObject, X509Certificate } from "node:crypto";
 import { invalidField, PlatformError } from "@mooring/contracts";
-import {
-  createKeyId,
-  keyIdExtensions,
-  keyUsageBit,
-  readBasicConstraints,
-  readKeyUsage,
-  readSubjectKeyId,
-} from "./certificate-extensions.ts";
+import { createKeyId, keyUsageBit, readBasicConstraints, readKeyUsage, readSubjectKeyId } from "./certificate-extensions.ts";
 import { type CertificateFields, certificateBytesMax, readCertificate } from "./certificate-fields.ts";
-import { bitString, DerError, der, derTag, oid, sequence, time, unsignedInteger, utf8String } from "./der.ts";
-import { algorithmIdentifier, importPrivateKeyPem, judgePublicKey, type KeyKind, signatureAlgorithmOf, signWith } from "./keys.ts";
+import { DerError } from "./der.ts";
+import { keyIdExtensions } from "./extension-writers.ts";
+import { importPrivateKeyPem, judgePublicKey, type KeyKind, toSigningKey } from "./keys.ts";
 import { formatPem, parsePem } from "./pem.ts";
 import { createSerial } from "./serial.ts";
+import { x509 } from "./x509-library.ts";
 
 /** What is needed to sign as an authority. Plain data; `privateKeyPem` is a secret and belongs sealed wherever it rests. */
 export interface SigningAuthority {
@@ -55,29 +50,30 @@ const dayMs = 86_400_000;
 /** 50 years: no device outlives it, and dates stay far from the end of what certificates can say. */
 export const validityDaysMax = 18_250;
 
-const nameOid = { commonName: "2.5.4.3", organization: "2.5.4.10", organizationalUnit: "2.5.4.11" } as const;
-
 export interface SubjectName {
   readonly organization?: string;
   readonly organizationalUnit?: string;
   readonly commonName: string;
 }
 
+const nameParts = [
+  ["organization", "O"],
+  ["organizationalUnit", "OU"],
+  ["commonName", "CN"],
+] as const;
+
 /** A DER Name of at most three parts. Throws invalidArgument for a part that is not 1 to 64 printable ASCII characters. */
 export function encodeName(subject: SubjectName): Buffer {
-  const parts: [string, string | undefined][] = [
-    ["organization", subject.organization],
-    ["organizationalUnit", subject.organizationalUnit],
-    ["commonName", subject.commonName],
-  ];
-  const encoded: Buffer[] = [];
-  for (const [part, text] of parts) {
+  const encoded: x509.JsonAttributeObject[] = [];
+  for (const [part, type] of nameParts) {
+    const text = subject[part];
     if (text === undefined) continue;
     // 64 is the upper bound of all three (RFC 5280 appendix A.1).
     if (!/^[\x20-\x7e]{1,64}$/.test(text)) throw invalidField(`/${part}`, "must be 1 to 64 printable ASCII characters");
-    encoded.push(der(derTag.set, sequence(oid(nameOid[part as keyof typeof nameOid]), utf8String(text))));
+    // As an object the text is taken as it is; as a string the library would read escapes and `#hex` in it.
+    encoded.push({ [type]: [{ utf8String: text }] });
   }
-  return sequence(...encoded);
+  return Buffer.from(new x509.Name(encoded).toArrayBuffer());
 }
 
 /** Reads the one certificate of a PEM. Throws invalidArgument at `pointer`. */
@@ -156,29 +152,33 @@ export function createValidity(nowMs: number, days: number, issuer?: Validity): 
 }
 
 export interface CertificatePlan {
+  /** A DER Name, like the issuer's. */
   readonly subject: Uint8Array;
   readonly publicKeyInfo: Uint8Array;
   readonly validity: Validity;
-  /** Encoded extensions besides the two key ids, which are added here. */
-  readonly extensions: readonly Uint8Array[];
+  /** What there is besides the two key ids, which are added here. */
+  readonly extensions: readonly x509.Extension[];
 }
 
 /** Puts a v3 certificate together and signs it. */
-export function signCertificate(plan: CertificatePlan, issuer: Pick<Signer, "name" | "subjectKeyId" | "key" | "kind">): MadeCertificate {
+export async function signCertificate(
+  plan: CertificatePlan,
+  issuer: Pick<Signer, "name" | "subjectKeyId" | "key" | "kind">,
+): Promise<MadeCertificate> {
   const serial = createSerial();
-  const algorithm = signatureAlgorithmOf(issuer.kind);
-  const keyIds = keyIdExtensions(createKeyId(plan.publicKeyInfo), issuer.subjectKeyId);
-  const tbs = sequence(
-    der(0xa0, unsignedInteger(Buffer.from([2]))),
-    unsignedInteger(Buffer.from(serial, "hex")),
-    algorithmIdentifier(algorithm),
-    issuer.name,
-    sequence(time(plan.validity.notBeforeMs), time(plan.validity.notAfterMs)),
-    plan.subject,
-    plan.publicKeyInfo,
-    der(0xa3, sequence(...plan.extensions, ...keyIds)),
-  );
-  const certificate = sequence(tbs, algorithmIdentifier(algorithm), bitString(signWith(algorithm, issuer.key, tbs)));
-  const fingerprintSha256 = createHash("sha256").update(certificate).digest("hex");
-  return { certificatePem: formatPem("CERTIFICATE", certificate), serial, fingerprintSha256, ...plan.validity };
+  const { key, algorithm } = toSigningKey(issuer.kind, issuer.key);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: serial,
+    issuer: new x509.Name(issuer.name),
+    subject: new x509.Name(plan.subject),
+    notBefore: new Date(plan.validity.notBeforeMs),
+    notAfter: new Date(plan.validity.notAfterMs),
+    publicKey: plan.publicKeyInfo,
+    signingKey: key,
+    signingAlgorithm: algorithm,
+    extensions: [...plan.extensions, ...keyIdExtensions(createKeyId(plan.publicKeyInfo), issuer.subjectKeyId)],
+  });
+  const der = Buffer.from(certificate.rawData);
+  const fingerprintSha256 = createHash("sha256").update(der).digest("hex");
+  return { certificatePem: formatPem("CERTIFICATE", der), serial, fingerprintSha256, ...plan.validity };
 }

@@ -119,7 +119,16 @@ const losses: readonly Loss[] = [
   },
   { name: "of a deleted device", reason: "unknown", take: ({ address }) => api.deleteDevice(owner, address) },
   { name: "superseded", reason: "superseded", take: supersede },
+  { name: "of an issuing authority that is revoked", reason: "authority-revoked", take: revokeIssuer },
 ];
+
+/** Of the one that has issued the certificate, which is the one that issues now. */
+async function revokeIssuer(): Promise<void> {
+  const { authorities } = await api.listAuthorities(owner, {});
+  const issuer = authorities.find(({ kind, status }) => kind === "own" && status === "active");
+  await api.rotateAuthority(owner, {});
+  await api.revokeAuthority(owner, { authorityId: issuer?.authorityId ?? "", reason: "cACompromise" });
+}
 
 /** Renews, and lets the overlap pass: the sweeper is asked about the moment at which it ends. */
 async function supersede({ device, fingerprint }: Issued): Promise<void> {

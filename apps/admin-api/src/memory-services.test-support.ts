@@ -185,6 +185,7 @@ function createCredentials({
     registerCertificate: async () => refuse(),
     listAuthorities: async () => ({ authorities: [] }),
     rotateAuthority: async () => refuse(),
+    revokeAuthority: async () => refuse(),
     takeRootKey: async () => refuse(),
     registerAuthority: async () => refuse(),
     proveAuthority: async () => refuse(),

@@ -129,7 +129,7 @@ describe("who may do what", () => {
     });
     await app.ready();
     const own = ["/", "/openapi.json", "/livez", "/readyz", "/metrics"];
-    expect(open).toEqual([...own, "/v1/pki/:authorityId/crl", "/v1/pki/:authorityId/ocsp/*"]);
+    expect(open).toEqual([...own, "/v1/pki/:authorityId/crl", "/v1/pki/:authorityId/root-crl", "/v1/pki/:authorityId/ocsp/*"]);
     for (const url of own) expect((await app.inject({ url })).statusCode, url).toBe(200);
   });
 });

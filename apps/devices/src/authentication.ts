@@ -129,6 +129,7 @@ function judgeRow(credential: CertificateCredential, nowMs: number): Verdict {
   if (nowMs >= (credential.supersedeAtMs ?? Number.POSITIVE_INFINITY)) return { refused: "superseded" };
   if (nowMs < credential.notBeforeMs) return { refused: "not-yet-valid" };
   if (nowMs > credential.notAfterMs) return { refused: "expired" };
+  if (credential.authorityStatus === "revoked") return { refused: "authority-revoked" };
   // An own authority that is retired issues no more; what it issued goes on working.
   if (credential.authorityKind !== "own" && credential.authorityStatus !== "active") return { refused: "authority-inactive" };
   const fault = listFault(credential.listMode, credential.listDueMs, nowMs);

@@ -3,6 +3,7 @@ import type { Clock } from "@mooring/kit";
 import { createIssuingAuthority, createRootAuthority, type Sealer, type SigningAuthority } from "@mooring/pki";
 import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "./ports.ts";
 import { authorityPlace } from "./secret-place.ts";
+import { placesUnder } from "./status-places.ts";
 
 /** 25 and 20 years: a device's certificate may run ten years to the end and still be renewed in good time. */
 const rootDays = 9_125;
@@ -12,6 +13,8 @@ export interface AuthorityDeps {
   readonly authorities: Pick<AuthorityStore, "findIssuing" | "insertIssuing">;
   readonly sealer: Sealer;
   readonly clock: Clock;
+  /** Where the REST API is reached from outside; written into issuing authorities' certificates. */
+  readonly statusUrl?: string | undefined;
 }
 
 /** A tenant's authority, opened for signing. */
@@ -38,9 +41,11 @@ export function openForSigning(sealer: Sealer, record: AuthorityRecord, sealedKe
   return { certificatePem: record.issuingPem, privateKeyPem, chainPem: record.issuingPem };
 }
 
+type MakingDeps = Omit<AuthorityDeps, "authorities">;
+
 const nameOf = (tenantId: string, commonName: string) => ({ organization: tenantId, commonName });
 
-async function createAuthority(deps: Pick<AuthorityDeps, "sealer" | "clock">, tenantId: string): Promise<IssuingAuthority> {
+async function createAuthority(deps: MakingDeps, tenantId: string): Promise<IssuingAuthority> {
   const nowMs = deps.clock.now();
   const root = await createRootAuthority({ name: nameOf(tenantId, "Mooring device root"), validityDays: rootDays, nowMs });
   return createIssuingUnder(deps, tenantId, root);
@@ -48,16 +53,18 @@ async function createAuthority(deps: Pick<AuthorityDeps, "sealer" | "clock">, te
 
 /** A new issuing authority under a root; both keys are sealed for the place where it is to be kept. */
 export async function createIssuingUnder(
-  { sealer, clock }: Pick<AuthorityDeps, "sealer" | "clock">,
+  { sealer, clock, statusUrl }: MakingDeps,
   tenantId: string,
   root: SigningAuthority,
 ): Promise<IssuingAuthority> {
   const nowMs = clock.now();
   const place = { tenantId, id: randomUUID() };
+  const places = placesUnder(statusUrl, place.id, "root-crl");
   const issuing = await createIssuingAuthority(root, {
     name: nameOf(tenantId, "Mooring device issuer"),
     validityDays: issuingDays,
     nowMs,
+    ...(places && { statusPlaces: places }),
   });
   return {
     ...place,

@@ -8,6 +8,7 @@ import { describeCertificates, describeSecrets } from "./conformance/credentials
 import { describeFailures } from "./conformance/failures.ts";
 import { describeKeys } from "./conformance/keys.ts";
 import { gateway, makeDevice } from "./conformance/made-device.test-support.ts";
+import { describeOwnAuthorities } from "./conformance/own-authorities.ts";
 import { describeRegistration } from "./conformance/registration.ts";
 import { describeDevices, describeProducts } from "./conformance/registry.ts";
 import { describeRevocationLists } from "./conformance/revocation-lists.ts";
@@ -38,6 +39,7 @@ export function describeDeviceApi(title: string, open: () => Promise<Harness>): 
     describeCertificates(given);
     describeCertificateLife(given);
     describeAuthorities(given);
+    describeOwnAuthorities(given);
     describeRevocationLists(given);
     describeServerNames(given);
     describeSecrets(given);

@@ -10,6 +10,7 @@ const words: Readonly<Record<string, string>> = {
   inactive: "The certificate was made inactive: set its status to active.",
   superseded: "The certificate was renewed, and its time beside the next one is over: give the device the next one.",
   "authority-inactive": "The authority that issued the certificate is not active.",
+  "authority-revoked": "The authority that issued the certificate was revoked: give the device a certificate of the one that issues now.",
   "revocation-list-outdated": "The revocation list of the certificate's authority is too old to tell: give the authority a newer one.",
   "revocation-list-missing":
     "The certificate's authority needs a revocation list (crlMode is required), and none was given or fetched yet.",

@@ -2,10 +2,11 @@
 import type { Device } from "@mooring/contracts";
 import { invalidField } from "@mooring/contracts";
 import type { Clock } from "@mooring/kit";
-import type { IssuedDeviceCertificate, issueDeviceCertificate, Sealer, StatusPlaces } from "@mooring/pki";
+import type { IssuedDeviceCertificate, issueDeviceCertificate, Sealer } from "@mooring/pki";
 import { openTenantAuthority } from "./authority.ts";
 import { type FilledProfile, fillProfile } from "./certificate-profile.ts";
 import type { AuthorityStore, NewCertificate, ProductStore } from "./ports.ts";
+import { placesUnder } from "./status-places.ts";
 
 export interface IssuingDeps {
   readonly authorities: AuthorityStore;
@@ -38,7 +39,7 @@ export async function issueFor<T extends IssuedDeviceCertificate>(
   const { organization, organizationalUnit } = profile;
   const days = parseValidity(validityDays, profile);
   const authority = await openTenantAuthority(deps, tenantId);
-  const places = placesOf(deps.statusUrl, authority.id);
+  const places = placesUnder(deps.statusUrl, authority.id, "crl");
   const made = await issue(authority.signing, {
     ...{ productKey, deviceName, organization, organizationalUnit, validityDays: days, nowMs: deps.clock.now() },
     ...(places && { statusPlaces: places }),
@@ -54,12 +55,6 @@ export async function issueFor<T extends IssuedDeviceCertificate>(
     pem: made.certificatePem,
   };
   return { made, certificate };
-}
-
-function placesOf(statusUrl: string | undefined, authorityId: string): StatusPlaces | undefined {
-  if (statusUrl === undefined) return undefined;
-  const base = `${statusUrl}/v1/pki/${authorityId}`;
-  return { revocationListUrl: `${base}/crl`, statusUrl: `${base}/ocsp` };
 }
 
 function parseValidity(days: number | undefined, profile: FilledProfile): number {

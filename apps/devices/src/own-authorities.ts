@@ -1,13 +1,16 @@
-import { assertMay, type CertificateAuthority, type DeviceApi, PlatformError } from "@mooring/contracts";
+import { assertMay, type CertificateAuthority, type DeviceApi, invalidField, PlatformError, uuidPattern } from "@mooring/contracts";
 import type { Clock } from "@mooring/kit";
+import type { SigningAuthority } from "@mooring/pki";
 import { type AuthorityDeps, createIssuingUnder, ensureTenantAuthority } from "./authority.ts";
+import { revocationReasons } from "./certificates.ts";
+import { noAuthority } from "./foreign-authorities.ts";
 import { tenantOf } from "./input.ts";
 import { toListStatus } from "./list-rules.ts";
-import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "./ports.ts";
-import { authorityPlace } from "./secret-place.ts";
+import { openRoot, rootListValidMs, signRootList } from "./own-root.ts";
+import type { AuthorityRecord, AuthorityStore } from "./ports.ts";
 import { serverNameOf } from "./server-name.ts";
 
-export type OwnAuthorityOperations = Pick<DeviceApi, "listAuthorities" | "rotateAuthority" | "takeRootKey">;
+export type OwnAuthorityOperations = Pick<DeviceApi, "listAuthorities" | "rotateAuthority" | "revokeAuthority" | "takeRootKey">;
 
 export interface OwnAuthorityDeps extends AuthorityDeps {
   readonly authorities: AuthorityStore;
@@ -18,15 +21,8 @@ const listedMax = 1_000;
 
 /** The tenant's own root and the authorities under it. */
 export function createOwnAuthorityOperations(deps: OwnAuthorityDeps): OwnAuthorityOperations {
-  const { authorities, sealer } = deps;
-
-  function openRoot(record: IssuingAuthority, given: string | undefined) {
-    const { rootPem, sealedRoot } = record;
-    if (given !== undefined) return { certificatePem: rootPem, privateKeyPem: given, chainPem: "" };
-    if (sealedRoot === undefined) throw new PlatformError("failedPrecondition", "the root's key is not kept here; give it as rootKeyPem");
-    const privateKeyPem = sealer.unseal(sealedRoot, authorityPlace(record, "root")).toString("utf8");
-    return { certificatePem: rootPem, privateKeyPem, chainPem: "" };
-  }
+  const { authorities, sealer, clock } = deps;
+  const lastList = (tenantId: string, root: SigningAuthority) => signRootList(deps, tenantId, root, rootListValidMs.offline);
 
   return {
     async listAuthorities(caller) {
@@ -40,20 +36,45 @@ export function createOwnAuthorityOperations(deps: OwnAuthorityDeps): OwnAuthori
       assertMay(caller, "devices.rotateAuthority");
       const tenantId = tenantOf(caller);
       const before = await ensureTenantAuthority(deps, tenantId);
-      const made = await createIssuingUnder(deps, tenantId, openRoot(before, rootKeyPem)).catch(renamePointer);
-      // A root that was taken away stays away: its key was given for this one signature.
-      const next = before.sealedRoot === undefined ? { ...made, sealedRoot: undefined } : made;
+      const root = openRoot(sealer, before, rootKeyPem);
+      const made = await createIssuingUnder(deps, tenantId, root).catch(renamePointer);
+      // A root that was taken away stays away: its key was given for these signatures.
+      const isAway = before.sealedRoot === undefined;
+      const next = isAway ? { ...made, sealedRoot: undefined, rootList: await lastList(tenantId, root) } : made;
       if (!(await authorities.replaceIssuing(before.id, next)))
         throw new PlatformError("failedPrecondition", "the authority was replaced by somebody else meanwhile");
       return toAuthority(next, deps);
     },
 
+    async revokeAuthority(caller, { authorityId, reason: given = "unspecified", rootKeyPem }) {
+      assertMay(caller, "devices.revokeAuthority");
+      const tenantId = tenantOf(caller);
+      const reason = revocationReasons.find((candidate) => candidate === given);
+      if (reason === undefined) throw invalidField("/reason", `must be one of ${revocationReasons.join(", ")}`);
+      const known = typeof authorityId === "string" && uuidPattern.test(authorityId);
+      const record = known ? await authorities.find(tenantId, authorityId) : undefined;
+      if (record === undefined) throw noAuthority();
+      if (record.kind !== "own")
+        throw new PlatformError("failedPrecondition", "a registered authority is its owner's to revoke; make it inactive or delete it");
+      if (record.status === "active")
+        throw new PlatformError("failedPrecondition", "the authority issues certificates; rotate it first, and then revoke this one");
+      const issuing = await ensureTenantAuthority(deps, tenantId);
+      const root = openRoot(sealer, issuing, rootKeyPem);
+      // Before anything is changed: a key that is not the root's is told of.
+      await lastList(tenantId, root).catch(renamePointer);
+      const revoked = await authorities.revokeIssuing(authorityId, { revokedAtMs: clock.now(), reason });
+      if (revoked === undefined) throw new PlatformError("failedPrecondition", `the authority is ${record.status}`);
+      if (issuing.sealedRoot === undefined) await authorities.keepRootList(issuing.id, await lastList(tenantId, root));
+      return toAuthority(revoked, deps);
+    },
+
     async takeRootKey(caller) {
       assertMay(caller, "devices.takeRootKey");
-      const record = await ensureTenantAuthority(deps, tenantOf(caller));
-      const { privateKeyPem } = openRoot(record, undefined);
-      await authorities.removeRootKey(record.id);
-      return { rootKeyPem: privateKeyPem, rootPem: record.rootPem };
+      const tenantId = tenantOf(caller);
+      const record = await ensureTenantAuthority(deps, tenantId);
+      const root = openRoot(sealer, record, undefined);
+      await authorities.removeRootKey(record.id, await lastList(tenantId, root));
+      return { rootKeyPem: root.privateKeyPem, rootPem: record.rootPem };
     },
   };
 }
@@ -73,7 +94,7 @@ interface View {
 
 /** What callers see of an authority. */
 export function toAuthority(record: AuthorityRecord, { clock, tenantHost }: View): CertificateAuthority {
-  const { id, kind, status, issuingPem, rootPem, sealedRoot, mode, template, nonce, list, route = "", createdAtMs } = record;
+  const { id, kind, status, issuingPem, rootPem, sealedRoot, revocation, rootList, mode, template, nonce, list, route = "" } = record;
   return {
     authorityId: id,
     kind,
@@ -81,6 +102,8 @@ export function toAuthority(record: AuthorityRecord, { clock, tenantHost }: View
     certificatePem: issuingPem,
     ...(rootPem === undefined ? {} : { rootPem }),
     hasRootKey: sealedRoot !== undefined,
+    ...(revocation === undefined ? {} : { revokedAtMs: revocation.revokedAtMs, revocationReason: revocation.reason }),
+    ...(rootList === undefined ? {} : { rootListDueMs: rootList.dueMs }),
     mode,
     ...(template === undefined ? {} : { template }),
     ...(nonce === undefined ? {} : { nonce }),
@@ -88,6 +111,6 @@ export function toAuthority(record: AuthorityRecord, { clock, tenantHost }: View
     ...(list === undefined ? {} : { revocationList: toListStatus(list, clock.now()) }),
     byServerName: route !== "",
     ...(kind === "own" || tenantHost === undefined ? {} : { serverName: serverNameOf(record.tenantId, tenantHost) }),
-    createdAtMs,
+    createdAtMs: record.createdAtMs,
   };
 }

@@ -128,11 +128,20 @@ export interface AuthorityRecord {
   readonly template?: ProvisioningTemplate | undefined;
   readonly nonce?: string | undefined;
   readonly issuerName?: string | undefined;
+  /** Of an own one that is revoked. */
+  readonly revocation?: Revocation | undefined;
+  /** Of the one that issues, while the root's key is not here: the root's last list. */
+  readonly rootList?: RootList | undefined;
   /** Of a foreign one: empty, or the tenant's id when its devices name the tenant in the TLS handshake. */
   readonly route?: string;
   /** Of a foreign one. */
   readonly list?: ListKnowledge | undefined;
   readonly createdAtMs: number;
+}
+
+export interface RootList {
+  readonly der: Uint8Array;
+  readonly dueMs: number;
 }
 
 /** The authority that issues for a tenant. */
@@ -162,7 +171,14 @@ export interface AuthorityStore {
   insertIssuing(authority: IssuingAuthority): Promise<IssuingAuthority>;
   /** Retires the authority `before`, which gives its root's key up, and puts the other in its place. False when `before` does not issue any more. */
   replaceIssuing(before: string, authority: IssuingAuthority): Promise<boolean>;
-  removeRootKey(authorityId: string): Promise<void>;
+  /** With the last list that the key has signed. */
+  removeRootKey(authorityId: string, last: RootList): Promise<void>;
+  keepRootList(authorityId: string, list: RootList): Promise<void>;
+  /**
+   * From `retired` to `revoked`; one that is revoked stays as it is. Undefined for one that issues. Committed with the changes that make gateways look at its
+   * devices again.
+   */
+  revokeIssuing(authorityId: string, revocation: Revocation): Promise<AuthorityRecord | undefined>;
   /** Of any tenant: for what is published. */
   get(authorityId: string): Promise<AuthorityRecord | undefined>;
   find(tenantId: string, authorityId: string): Promise<AuthorityRecord | undefined>;

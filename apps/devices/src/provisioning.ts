@@ -203,6 +203,7 @@ function judgeClaim(claim: ClaimCredential, nowMs: number): Refused | undefined 
   if (claim.listed) return { refused: "revoked" };
   if (nowMs < claim.notBeforeMs) return { refused: "not-yet-valid" };
   if (nowMs > claim.notAfterMs) return { refused: "expired" };
+  if (claim.authorityStatus === "revoked") return { refused: "authority-revoked" };
   if (claim.authorityKind !== "own" && claim.authorityStatus !== "active") return { refused: "authority-inactive" };
   const fault = listFault(claim.listMode, claim.listDueMs, nowMs);
   if (fault !== undefined) return { refused: fault };

@@ -61,7 +61,7 @@ export function createDeviceService(deps: DeviceServiceDeps): DeviceApi {
     ...createClaimOperations({ ...issuing, claims }),
     ...createProvisioningOperations({ ...issuing, claims, askHook, failures, log, metrics }, conclude),
     ...createForeignCertificateOperations({ ...issued, claims, clock, log }),
-    ...createOwnAuthorityOperations({ authorities, sealer, tenantHost, clock }),
+    ...createOwnAuthorityOperations({ authorities, sealer, tenantHost, clock, statusUrl: deps.statusUrl }),
     ...createForeignAuthorityOperations(foreign),
     ...createRevocationListOperations(foreign),
     ...createRevocationStatusOperations({ authorities, sealer, clock }),

@@ -70,6 +70,7 @@ export const operations = {
   "devices.registerCertificate": staff,
   "devices.listAuthorities": [...readers, "device"],
   "devices.rotateAuthority": ["owner"],
+  "devices.revokeAuthority": ["owner"],
   "devices.takeRootKey": ["owner"],
   "devices.registerAuthority": staff,
   "devices.proveAuthority": staff,

@@ -84,11 +84,16 @@ export interface CertificateAuthority {
   readonly authorityId: string;
   /** own: made by the platform; foreign: registered by the tenant. */
   readonly kind: string;
-  /** own: active (issues) or retired (what it issued goes on working); foreign: pending (to be proved), active or inactive. */
+  /** own: active (issues), retired (what it issued goes on working) or revoked (it does not); foreign: pending (to be proved), active or inactive. */
   readonly status: string;
   readonly certificatePem: string;
   /** Of own ones. */
   readonly rootPem?: string;
+  /** Of a revoked own one. The reason is one of RFC 5280 §5.3.1. */
+  readonly revokedAtMs?: number;
+  readonly revocationReason?: string;
+  /** Of the one that issues, where the root's key is not kept here: when the root's last list ends, so that the next one must be signed before. */
+  readonly rootListDueMs?: number;
   /** Whether the root's key is kept here, so that the issuing authority can be replaced without it being given. */
   readonly hasRootKey: boolean;
   readonly mode: string;
@@ -132,7 +137,18 @@ export interface CertificateApi {
   listAuthorities(caller: Caller, request: Record<never, never>): Promise<{ readonly authorities: readonly CertificateAuthority[] }>;
   /** A new issuing authority under the tenant's root; what older ones issued goes on working. `failedPrecondition` without the root's key. */
   rotateAuthority(caller: Caller, request: { readonly rootKeyPem?: string }): Promise<CertificateAuthority>;
-  /** Gives the root's private key out, once, and keeps it no longer. `failedPrecondition` when it is not here. */
+  /**
+   * Revokes a retired issuing authority: it comes onto the root's list, and all devices' certificates under it are refused from then on. `failedPrecondition` for
+   * the one that issues (replace it first), and without the root's key; where one has been revoked already, signs the root's list anew. Idempotent.
+   */
+  revokeAuthority(
+    caller: Caller,
+    request: { readonly authorityId: string; readonly reason?: string; readonly rootKeyPem?: string },
+  ): Promise<CertificateAuthority>;
+  /**
+   * Gives the root's private key out, once, and keeps it no longer. The root's list is signed for a year before; `rotateAuthority` and `revokeAuthority`, which
+   * are given the key, sign the next one. `failedPrecondition` when it is not here.
+   */
   takeRootKey(caller: Caller, request: Record<never, never>): Promise<{ readonly rootKeyPem: string; readonly rootPem: string }>;
   /**
    * Registers an authority of the tenant's own; it is pending until `proveAuthority`. With `byServerName` other tenants may have it too, and its devices
@@ -169,8 +185,11 @@ export interface CertificateApi {
     caller: Caller,
     request: { readonly authorityId: string; readonly listPem?: string; readonly list?: Uint8Array },
   ): Promise<CertificateAuthority>;
-  /** The revocation list of an own authority in DER, for everybody. */
-  getRevocationList(caller: Caller, request: { readonly authorityId: string }): Promise<{ readonly list: Uint8Array }>;
+  /** The revocation list of an own authority in DER, for everybody; with `ofRoot` that of the root above it. `notFound` where there is none. */
+  getRevocationList(
+    caller: Caller,
+    request: { readonly authorityId: string; readonly ofRoot?: boolean },
+  ): Promise<{ readonly list: Uint8Array }>;
   /** Answers an OCSP request about certificates of an own authority's; bytes that are none are answered as RFC 6960 has it. */
   answerStatusRequest(
     caller: Caller,

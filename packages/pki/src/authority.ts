@@ -1,7 +1,8 @@
 // Making certificate authorities: a root that is kept away, and below it issuing authorities that sign leaves.
 import { PlatformError } from "@mooring/contracts";
 import { createKeyId } from "./certificate-extensions.ts";
-import { authorityExtensions } from "./extension-writers.ts";
+import { authorityExtensions, statusExtensions } from "./extension-writers.ts";
+import type { StatusPlaces } from "./issue.ts";
 import { createPrivateKeyOf, exportPrivateKeyPem, exportPublicKeyInfo, type GeneratedKeyType, judgePublicKey } from "./keys.ts";
 import {
   createValidity,
@@ -21,6 +22,8 @@ export interface AuthorityRequest {
   readonly nowMs: number;
   /** `ec-p256` unless said otherwise. */
   readonly keyType?: GeneratedKeyType;
+  /** Of an issuing one: where verifiers learn whether its parent has revoked it. */
+  readonly statusPlaces?: StatusPlaces;
 }
 
 export interface Authority extends SigningAuthority, MadeCertificate {}
@@ -49,7 +52,11 @@ export async function createIssuingAuthority(parent: SigningAuthority, request: 
   const subject = encodeName(request.name);
   const validity = createValidity(request.nowMs, request.validityDays, signer);
   const key = await createPrivateKeyOf(request.keyType ?? "ec-p256");
-  const extensions = authorityExtensions(0);
+  const { statusPlaces: places } = request;
+  const extensions = [
+    ...authorityExtensions(0),
+    ...(places === undefined ? [] : statusExtensions(places.revocationListUrl, places.statusUrl)),
+  ];
   const made = await signCertificate({ subject, publicKeyInfo: exportPublicKeyInfo(key), validity, extensions }, signer);
   return { ...made, privateKeyPem: exportPrivateKeyPem(key), chainPem: made.certificatePem + parent.chainPem };
 }

@@ -35,10 +35,17 @@ export const authorityPath = z.strictObject({ authorityId: uuid });
 export const authorityAnswer = z.object({
   authorityId: z.string(),
   kind: z.string().describe("own: made by the platform; foreign: registered."),
-  status: z.string().describe("own: active or retired; foreign: pending, active or inactive."),
+  status: z.string().describe("own: active (issues), retired or revoked; foreign: pending, active or inactive."),
   certificatePem: z.string(),
   rootPem: z.string().optional(),
   hasRootKey: z.boolean(),
+  revokedAt: time.optional().describe("Of a revoked own one."),
+  revocationReason: z.string().optional(),
+  rootListDue: time
+    .optional()
+    .describe(
+      "Where the root's key is not kept here: when the root's list ends. Rotating and revoking with rootKeyPem signs the next one.",
+    ),
   mode: z.string(),
   template: z
     .object({ productKey: z.string(), namePattern: z.string().optional(), tags: z.record(z.string(), z.string()).optional() })
@@ -166,6 +173,28 @@ function ownRoutes(app: Routes, { devices }: Pick<Services, "devices">): void {
     },
   );
   app.post(
+    "/v1/authorities/:authorityId/revoke",
+    {
+      config: { operation: "devices.revokeAuthority", problems: ["notFound", "failedPrecondition"] },
+      schema: {
+        tags,
+        summary:
+          "Revokes a retired issuing authority: it comes onto the root's list, and connections by all certificates under it end within 2 s",
+        params: authorityPath,
+        querystring: noQuery,
+        body: z.preprocess(
+          (body) => body ?? {},
+          z.strictObject({
+            reason: z.string().max(64, "must have at most 64 characters").exactOptional(),
+            rootKeyPem: pem.exactOptional(),
+          }),
+        ),
+        response: { 200: authorityAnswer },
+      },
+    },
+    async (request) => toAuthorityAnswer(await devices.revokeAuthority(request.caller, { ...request.params, ...request.body })),
+  );
+  app.post(
     "/v1/authorities/take-root-key",
     {
       config: { operation: "devices.takeRootKey", problems: ["failedPrecondition"] },
@@ -181,11 +210,13 @@ function ownRoutes(app: Routes, { devices }: Pick<Services, "devices">): void {
 }
 
 export function toAuthorityAnswer(authority: CertificateAuthority): z.output<typeof authorityAnswer> {
-  const { listDueMs, createdAtMs, template, revocationList, ...rest } = authority;
+  const { listDueMs, createdAtMs, template, revocationList, revokedAtMs, rootListDueMs, ...rest } = authority;
   return {
     ...rest,
     ...(template !== undefined && { template: { ...template } }),
     ...(listDueMs !== undefined && { listDue: toTime(listDueMs) }),
+    ...(revokedAtMs !== undefined && { revokedAt: toTime(revokedAtMs) }),
+    ...(rootListDueMs !== undefined && { rootListDue: toTime(rootListDueMs) }),
     ...(revocationList !== undefined && { revocationList: toListAnswer(revocationList) }),
     createdAt: toTime(createdAtMs),
   };

@@ -30,6 +30,14 @@ function register(app: Routes, { devices }: Services): void {
       return reply.type("application/pkix-crl").send(Buffer.from(list));
     },
   );
+  app.get(
+    "/v1/pki/:authorityId/root-crl",
+    { config: { open: true }, schema: { params: authorityPath, querystring: noQuery } },
+    async (request, reply) => {
+      const { list } = await devices.getRevocationList(self, { ...request.params, ofRoot: true });
+      return reply.type("application/pkix-crl").send(Buffer.from(list));
+    },
+  );
   app.post(
     "/v1/pki/:authorityId/ocsp",
     {

@@ -40,6 +40,7 @@ function callsOn(api: DeviceApi, made: MadeDevice & { readonly authorityId?: str
     "devices.registerCertificate": (caller) => api.registerCertificate(caller, { ...address, certificatePem: certificate.certificatePem }),
     "devices.listAuthorities": (caller) => api.listAuthorities(caller, {}),
     "devices.rotateAuthority": (caller) => api.rotateAuthority(caller, {}),
+    "devices.revokeAuthority": (caller) => api.revokeAuthority(caller, { authorityId }),
     "devices.takeRootKey": (caller) => api.takeRootKey(caller, {}),
     "devices.registerAuthority": (caller) => api.registerAuthority(caller, { certificatePem: "" }),
     "devices.proveAuthority": (caller) => api.proveAuthority(caller, { authorityId, certificatePem: "" }),

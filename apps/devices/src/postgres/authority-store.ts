@@ -1,7 +1,7 @@
 import type { AuthorityMode, ProvisioningTemplate, RevocationListMode } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
 import type { ListKnowledge } from "../list-rules.ts";
-import type { AuthorityRecord, AuthorityStore, IssuingAuthority, RevokedSerial } from "../ports.ts";
+import type { AuthorityRecord, AuthorityStore, IssuingAuthority, RevokedSerial, RootList } from "../ports.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 import { isTaken } from "./prisma-errors.ts";
 
@@ -25,14 +25,32 @@ export function createAuthorityStore({ prisma }: Pick<Database, "prisma">, log: 
     replaceIssuing: (before, authority) =>
       prisma.$transaction(async (tx) => {
         const where = { id: before, kind: "own", status: "active" };
-        const { count } = await tx.authority.updateMany({ where, data: { status: "retired", sealedRoot: null } });
+        const { count } = await tx.authority.updateMany({
+          where,
+          data: { status: "retired", sealedRoot: null, rootList: null, rootListDue: null },
+        });
         if (count > 0) await tx.authority.create({ data: toRow(authority) });
         return count > 0;
       }),
 
-    async removeRootKey(id) {
-      await prisma.authority.updateMany({ where: { id }, data: { sealedRoot: null } });
+    async removeRootKey(id, last) {
+      await prisma.authority.updateMany({ where: { id }, data: { sealedRoot: null, ...rootListColumns(last) } });
     },
+
+    async keepRootList(id, list) {
+      await prisma.authority.updateMany({ where: { id }, data: rootListColumns(list) });
+    },
+
+    revokeIssuing: (id, { revokedAtMs, reason }) =>
+      log.commit(async (tx, record) => {
+        const { count } = await tx.authority.updateMany({
+          where: { id, kind: "own", status: "retired" },
+          data: { status: "revoked", revokedAt: new Date(revokedAtMs), revocationReason: reason, rootList: null, rootListDue: null },
+        });
+        const row = await tx.authority.findUnique({ where: { id, kind: "own", status: "revoked" } });
+        if (count > 0) for (const productKey of await productsOf(tx, id)) await record({ productKey });
+        return row === null ? undefined : toRecord(row);
+      }),
 
     get: async (id) => recordOf(await prisma.authority.findUnique({ where: { id } })),
     find: async (tenantId, id) => recordOf(await prisma.authority.findFirst({ where: { id, tenantId } })),
@@ -108,11 +126,25 @@ export async function productsOf(tx: Transaction, authorityId: string): Promise<
   return rows.map((row) => row.product_key);
 }
 
-function toRow({ createdAtMs, list, template, ...record }: AuthorityRecord) {
+const rootListColumns = ({ der, dueMs }: RootList) => ({ rootList: Buffer.from(der), rootListDue: new Date(dueMs) });
+
+/** A new one is not revoked. */
+function toRow({ createdAtMs, list, template, rootList, revocation: _, ...record }: AuthorityRecord) {
   const crl = list === undefined ? {} : { crlMode: list.mode, crlUrl: list.url ?? null };
   const { rootPem = null, sealedRoot = null, sealedKey = null, nonce = null, issuerName = null, ...rest } = record;
   const shape = template === undefined ? {} : { template: { ...template } };
-  return { ...rest, ...shape, ...crl, rootPem, sealedRoot, sealedKey, nonce, issuerName, createdAt: new Date(createdAtMs) };
+  return {
+    ...rest,
+    ...shape,
+    ...crl,
+    ...(rootList && rootListColumns(rootList)),
+    rootPem,
+    sealedRoot,
+    sealedKey,
+    nonce,
+    issuerName,
+    createdAt: new Date(createdAtMs),
+  };
 }
 
 interface AuthorityRow {
@@ -128,6 +160,10 @@ interface AuthorityRow {
   readonly template: unknown;
   readonly nonce: string | null;
   readonly issuerName: string | null;
+  readonly revokedAt: Date | null;
+  readonly revocationReason: string | null;
+  readonly rootList: Uint8Array | null;
+  readonly rootListDue: Date | null;
   readonly route: string;
   readonly crlMode: string;
   readonly crlUrl: string | null;
@@ -156,6 +192,9 @@ export function toRecord(row: AuthorityRow): AuthorityRecord {
     template: (row.template as ProvisioningTemplate | null) ?? undefined,
     nonce: row.nonce ?? undefined,
     issuerName: row.issuerName ?? undefined,
+    revocation:
+      row.revokedAt === null ? undefined : { revokedAtMs: row.revokedAt.getTime(), reason: row.revocationReason ?? "unspecified" },
+    rootList: row.rootList === null || row.rootListDue === null ? undefined : { der: row.rootList, dueMs: row.rootListDue.getTime() },
     route: row.route,
     list: row.kind === "own" ? undefined : toKnowledge(row),
     createdAtMs: row.createdAt.getTime(),

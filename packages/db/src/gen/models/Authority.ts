@@ -43,6 +43,10 @@ export type AuthorityMinAggregateOutputType = {
   status: string | null
   rootPem: string | null
   sealedRoot: string | null
+  revokedAt: Date | null
+  revocationReason: string | null
+  rootList: runtime.Bytes | null
+  rootListDue: Date | null
   issuingPem: string | null
   sealedKey: string | null
   fingerprint: string | null
@@ -73,6 +77,10 @@ export type AuthorityMaxAggregateOutputType = {
   status: string | null
   rootPem: string | null
   sealedRoot: string | null
+  revokedAt: Date | null
+  revocationReason: string | null
+  rootList: runtime.Bytes | null
+  rootListDue: Date | null
   issuingPem: string | null
   sealedKey: string | null
   fingerprint: string | null
@@ -103,6 +111,10 @@ export type AuthorityCountAggregateOutputType = {
   status: number
   rootPem: number
   sealedRoot: number
+  revokedAt: number
+  revocationReason: number
+  rootList: number
+  rootListDue: number
   issuingPem: number
   sealedKey: number
   fingerprint: number
@@ -146,6 +158,10 @@ export type AuthorityMinAggregateInputType = {
   status?: true | runtime.Types.Skip
   rootPem?: true | runtime.Types.Skip
   sealedRoot?: true | runtime.Types.Skip
+  revokedAt?: true | runtime.Types.Skip
+  revocationReason?: true | runtime.Types.Skip
+  rootList?: true | runtime.Types.Skip
+  rootListDue?: true | runtime.Types.Skip
   issuingPem?: true | runtime.Types.Skip
   sealedKey?: true | runtime.Types.Skip
   fingerprint?: true | runtime.Types.Skip
@@ -176,6 +192,10 @@ export type AuthorityMaxAggregateInputType = {
   status?: true | runtime.Types.Skip
   rootPem?: true | runtime.Types.Skip
   sealedRoot?: true | runtime.Types.Skip
+  revokedAt?: true | runtime.Types.Skip
+  revocationReason?: true | runtime.Types.Skip
+  rootList?: true | runtime.Types.Skip
+  rootListDue?: true | runtime.Types.Skip
   issuingPem?: true | runtime.Types.Skip
   sealedKey?: true | runtime.Types.Skip
   fingerprint?: true | runtime.Types.Skip
@@ -206,6 +226,10 @@ export type AuthorityCountAggregateInputType = {
   status?: true | runtime.Types.Skip
   rootPem?: true | runtime.Types.Skip
   sealedRoot?: true | runtime.Types.Skip
+  revokedAt?: true | runtime.Types.Skip
+  revocationReason?: true | runtime.Types.Skip
+  rootList?: true | runtime.Types.Skip
+  rootListDue?: true | runtime.Types.Skip
   issuingPem?: true | runtime.Types.Skip
   sealedKey?: true | runtime.Types.Skip
   fingerprint?: true | runtime.Types.Skip
@@ -324,6 +348,10 @@ export type AuthorityGroupByOutputType = {
   status: string
   rootPem: string | null
   sealedRoot: string | null
+  revokedAt: Date | null
+  revocationReason: string | null
+  rootList: runtime.Bytes | null
+  rootListDue: Date | null
   issuingPem: string
   sealedKey: string | null
   fingerprint: string | null
@@ -378,6 +406,10 @@ export type AuthorityWhereInput = {
   status?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   rootPem?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  rootList?: Prisma.BytesNullableFilter<"Authority"> | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   sealedKey?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   fingerprint?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
@@ -412,6 +444,10 @@ export type AuthorityOrderByWithRelationInput = {
   status?: Prisma.SortOrder | runtime.Types.Skip
   rootPem?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   sealedRoot?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  revokedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  revocationReason?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  rootList?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  rootListDue?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   issuingPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedKey?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   fingerprint?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
@@ -450,6 +486,10 @@ export type AuthorityWhereUniqueInput = Prisma.AtLeast<{
   status?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   rootPem?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  rootList?: Prisma.BytesNullableFilter<"Authority"> | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.DateTimeNullableFilter<"Authority"> | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   sealedKey?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   fingerprint?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
@@ -484,6 +524,10 @@ export type AuthorityOrderByWithAggregationInput = {
   status?: Prisma.SortOrder | runtime.Types.Skip
   rootPem?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   sealedRoot?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  revokedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  revocationReason?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  rootList?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  rootListDue?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   issuingPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedKey?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   fingerprint?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
@@ -523,6 +567,10 @@ export type AuthorityScalarWhereWithAggregatesInput = {
   status?: Prisma.StringWithAggregatesFilter<"Authority"> | string | runtime.Types.Skip
   rootPem?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Authority"> | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
+  rootList?: Prisma.BytesNullableWithAggregatesFilter<"Authority"> | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.DateTimeNullableWithAggregatesFilter<"Authority"> | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringWithAggregatesFilter<"Authority"> | string | runtime.Types.Skip
   sealedKey?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
   fingerprint?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
@@ -554,6 +602,10 @@ export type AuthorityCreateInput = {
   status?: string | runtime.Types.Skip
   rootPem?: string | null | runtime.Types.Skip
   sealedRoot?: string | null | runtime.Types.Skip
+  revokedAt?: Date | string | null | runtime.Types.Skip
+  revocationReason?: string | null | runtime.Types.Skip
+  rootList?: runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Date | string | null | runtime.Types.Skip
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
@@ -588,6 +640,10 @@ export type AuthorityUncheckedCreateInput = {
   status?: string | runtime.Types.Skip
   rootPem?: string | null | runtime.Types.Skip
   sealedRoot?: string | null | runtime.Types.Skip
+  revokedAt?: Date | string | null | runtime.Types.Skip
+  revocationReason?: string | null | runtime.Types.Skip
+  rootList?: runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Date | string | null | runtime.Types.Skip
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
@@ -622,6 +678,10 @@ export type AuthorityUpdateInput = {
   status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  rootList?: Prisma.NullableBytesFieldUpdateOperationsInput | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -656,6 +716,10 @@ export type AuthorityUncheckedUpdateInput = {
   status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  rootList?: Prisma.NullableBytesFieldUpdateOperationsInput | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -690,6 +754,10 @@ export type AuthorityCreateManyInput = {
   status?: string | runtime.Types.Skip
   rootPem?: string | null | runtime.Types.Skip
   sealedRoot?: string | null | runtime.Types.Skip
+  revokedAt?: Date | string | null | runtime.Types.Skip
+  revocationReason?: string | null | runtime.Types.Skip
+  rootList?: runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Date | string | null | runtime.Types.Skip
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
@@ -721,6 +789,10 @@ export type AuthorityUpdateManyMutationInput = {
   status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  rootList?: Prisma.NullableBytesFieldUpdateOperationsInput | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -752,6 +824,10 @@ export type AuthorityUncheckedUpdateManyInput = {
   status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  rootList?: Prisma.NullableBytesFieldUpdateOperationsInput | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -793,6 +869,10 @@ export type AuthorityCountOrderByAggregateInput = {
   status?: Prisma.SortOrder | runtime.Types.Skip
   rootPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedRoot?: Prisma.SortOrder | runtime.Types.Skip
+  revokedAt?: Prisma.SortOrder | runtime.Types.Skip
+  revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  rootList?: Prisma.SortOrder | runtime.Types.Skip
+  rootListDue?: Prisma.SortOrder | runtime.Types.Skip
   issuingPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedKey?: Prisma.SortOrder | runtime.Types.Skip
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
@@ -829,6 +909,10 @@ export type AuthorityMaxOrderByAggregateInput = {
   status?: Prisma.SortOrder | runtime.Types.Skip
   rootPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedRoot?: Prisma.SortOrder | runtime.Types.Skip
+  revokedAt?: Prisma.SortOrder | runtime.Types.Skip
+  revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  rootList?: Prisma.SortOrder | runtime.Types.Skip
+  rootListDue?: Prisma.SortOrder | runtime.Types.Skip
   issuingPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedKey?: Prisma.SortOrder | runtime.Types.Skip
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
@@ -859,6 +943,10 @@ export type AuthorityMinOrderByAggregateInput = {
   status?: Prisma.SortOrder | runtime.Types.Skip
   rootPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedRoot?: Prisma.SortOrder | runtime.Types.Skip
+  revokedAt?: Prisma.SortOrder | runtime.Types.Skip
+  revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  rootList?: Prisma.SortOrder | runtime.Types.Skip
+  rootListDue?: Prisma.SortOrder | runtime.Types.Skip
   issuingPem?: Prisma.SortOrder | runtime.Types.Skip
   sealedKey?: Prisma.SortOrder | runtime.Types.Skip
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
@@ -936,6 +1024,10 @@ export type AuthorityCreateWithoutCertificatesInput = {
   status?: string | runtime.Types.Skip
   rootPem?: string | null | runtime.Types.Skip
   sealedRoot?: string | null | runtime.Types.Skip
+  revokedAt?: Date | string | null | runtime.Types.Skip
+  revocationReason?: string | null | runtime.Types.Skip
+  rootList?: runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Date | string | null | runtime.Types.Skip
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
@@ -969,6 +1061,10 @@ export type AuthorityUncheckedCreateWithoutCertificatesInput = {
   status?: string | runtime.Types.Skip
   rootPem?: string | null | runtime.Types.Skip
   sealedRoot?: string | null | runtime.Types.Skip
+  revokedAt?: Date | string | null | runtime.Types.Skip
+  revocationReason?: string | null | runtime.Types.Skip
+  rootList?: runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Date | string | null | runtime.Types.Skip
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
@@ -1018,6 +1114,10 @@ export type AuthorityUpdateWithoutCertificatesInput = {
   status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  rootList?: Prisma.NullableBytesFieldUpdateOperationsInput | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1051,6 +1151,10 @@ export type AuthorityUncheckedUpdateWithoutCertificatesInput = {
   status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  rootList?: Prisma.NullableBytesFieldUpdateOperationsInput | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1084,6 +1188,10 @@ export type AuthorityCreateWithoutRevocationsInput = {
   status?: string | runtime.Types.Skip
   rootPem?: string | null | runtime.Types.Skip
   sealedRoot?: string | null | runtime.Types.Skip
+  revokedAt?: Date | string | null | runtime.Types.Skip
+  revocationReason?: string | null | runtime.Types.Skip
+  rootList?: runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Date | string | null | runtime.Types.Skip
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
@@ -1117,6 +1225,10 @@ export type AuthorityUncheckedCreateWithoutRevocationsInput = {
   status?: string | runtime.Types.Skip
   rootPem?: string | null | runtime.Types.Skip
   sealedRoot?: string | null | runtime.Types.Skip
+  revokedAt?: Date | string | null | runtime.Types.Skip
+  revocationReason?: string | null | runtime.Types.Skip
+  rootList?: runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Date | string | null | runtime.Types.Skip
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
@@ -1166,6 +1278,10 @@ export type AuthorityUpdateWithoutRevocationsInput = {
   status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  rootList?: Prisma.NullableBytesFieldUpdateOperationsInput | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1199,6 +1315,10 @@ export type AuthorityUncheckedUpdateWithoutRevocationsInput = {
   status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  rootList?: Prisma.NullableBytesFieldUpdateOperationsInput | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1232,6 +1352,10 @@ export type AuthorityCreateWithoutClaimsInput = {
   status?: string | runtime.Types.Skip
   rootPem?: string | null | runtime.Types.Skip
   sealedRoot?: string | null | runtime.Types.Skip
+  revokedAt?: Date | string | null | runtime.Types.Skip
+  revocationReason?: string | null | runtime.Types.Skip
+  rootList?: runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Date | string | null | runtime.Types.Skip
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
@@ -1265,6 +1389,10 @@ export type AuthorityUncheckedCreateWithoutClaimsInput = {
   status?: string | runtime.Types.Skip
   rootPem?: string | null | runtime.Types.Skip
   sealedRoot?: string | null | runtime.Types.Skip
+  revokedAt?: Date | string | null | runtime.Types.Skip
+  revocationReason?: string | null | runtime.Types.Skip
+  rootList?: runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Date | string | null | runtime.Types.Skip
   issuingPem: string
   sealedKey?: string | null | runtime.Types.Skip
   fingerprint?: string | null | runtime.Types.Skip
@@ -1314,6 +1442,10 @@ export type AuthorityUpdateWithoutClaimsInput = {
   status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  rootList?: Prisma.NullableBytesFieldUpdateOperationsInput | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1347,6 +1479,10 @@ export type AuthorityUncheckedUpdateWithoutClaimsInput = {
   status?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   rootPem?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   sealedRoot?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
+  revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  rootList?: Prisma.NullableBytesFieldUpdateOperationsInput | runtime.Bytes | null | runtime.Types.Skip
+  rootListDue?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   issuingPem?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   sealedKey?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1429,6 +1565,10 @@ export type AuthoritySelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   status?: boolean | runtime.Types.Skip
   rootPem?: boolean | runtime.Types.Skip
   sealedRoot?: boolean | runtime.Types.Skip
+  revokedAt?: boolean | runtime.Types.Skip
+  revocationReason?: boolean | runtime.Types.Skip
+  rootList?: boolean | runtime.Types.Skip
+  rootListDue?: boolean | runtime.Types.Skip
   issuingPem?: boolean | runtime.Types.Skip
   sealedKey?: boolean | runtime.Types.Skip
   fingerprint?: boolean | runtime.Types.Skip
@@ -1464,6 +1604,10 @@ export type AuthoritySelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   status?: boolean | runtime.Types.Skip
   rootPem?: boolean | runtime.Types.Skip
   sealedRoot?: boolean | runtime.Types.Skip
+  revokedAt?: boolean | runtime.Types.Skip
+  revocationReason?: boolean | runtime.Types.Skip
+  rootList?: boolean | runtime.Types.Skip
+  rootListDue?: boolean | runtime.Types.Skip
   issuingPem?: boolean | runtime.Types.Skip
   sealedKey?: boolean | runtime.Types.Skip
   fingerprint?: boolean | runtime.Types.Skip
@@ -1495,6 +1639,10 @@ export type AuthoritySelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   status?: boolean | runtime.Types.Skip
   rootPem?: boolean | runtime.Types.Skip
   sealedRoot?: boolean | runtime.Types.Skip
+  revokedAt?: boolean | runtime.Types.Skip
+  revocationReason?: boolean | runtime.Types.Skip
+  rootList?: boolean | runtime.Types.Skip
+  rootListDue?: boolean | runtime.Types.Skip
   issuingPem?: boolean | runtime.Types.Skip
   sealedKey?: boolean | runtime.Types.Skip
   fingerprint?: boolean | runtime.Types.Skip
@@ -1526,6 +1674,10 @@ export type AuthoritySelectScalar = {
   status?: boolean | runtime.Types.Skip
   rootPem?: boolean | runtime.Types.Skip
   sealedRoot?: boolean | runtime.Types.Skip
+  revokedAt?: boolean | runtime.Types.Skip
+  revocationReason?: boolean | runtime.Types.Skip
+  rootList?: boolean | runtime.Types.Skip
+  rootListDue?: boolean | runtime.Types.Skip
   issuingPem?: boolean | runtime.Types.Skip
   sealedKey?: boolean | runtime.Types.Skip
   fingerprint?: boolean | runtime.Types.Skip
@@ -1550,7 +1702,7 @@ export type AuthoritySelectScalar = {
   createdAt?: boolean | runtime.Types.Skip
 }
 
-export type AuthorityOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "kind" | "status" | "rootPem" | "sealedRoot" | "issuingPem" | "sealedKey" | "fingerprint" | "route" | "issuerName" | "mode" | "template" | "nonce" | "crlNumber" | "crlMode" | "crlUrl" | "crlNextUpdate" | "crlThisUpdate" | "crlListNumber" | "crlDigest" | "crlLearnedAt" | "crlFetchAt" | "crlFailures" | "crlError" | "crlErrorAt" | "crlOverdueTold" | "createdAt", ExtArgs["result"]["authority"], runtime.Types.Skip>
+export type AuthorityOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "kind" | "status" | "rootPem" | "sealedRoot" | "revokedAt" | "revocationReason" | "rootList" | "rootListDue" | "issuingPem" | "sealedKey" | "fingerprint" | "route" | "issuerName" | "mode" | "template" | "nonce" | "crlNumber" | "crlMode" | "crlUrl" | "crlNextUpdate" | "crlThisUpdate" | "crlListNumber" | "crlDigest" | "crlLearnedAt" | "crlFetchAt" | "crlFailures" | "crlError" | "crlErrorAt" | "crlOverdueTold" | "createdAt", ExtArgs["result"]["authority"], runtime.Types.Skip>
 export type AuthorityInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   certificates?: boolean | Prisma.Authority$certificatesArgs<ExtArgs> | runtime.Types.Skip
   revocations?: boolean | Prisma.Authority$revocationsArgs<ExtArgs> | runtime.Types.Skip
@@ -1574,6 +1726,10 @@ export type $AuthorityPayload<ExtArgs extends runtime.Types.Extensions.InternalA
     status: string
     rootPem: string | null
     sealedRoot: string | null
+    revokedAt: Date | null
+    revocationReason: string | null
+    rootList: runtime.Bytes | null
+    rootListDue: Date | null
     issuingPem: string
     sealedKey: string | null
     fingerprint: string | null
@@ -2028,6 +2184,10 @@ export interface AuthorityFieldRefs {
   readonly status: Prisma.FieldRef<"Authority", 'String'>
   readonly rootPem: Prisma.FieldRef<"Authority", 'String'>
   readonly sealedRoot: Prisma.FieldRef<"Authority", 'String'>
+  readonly revokedAt: Prisma.FieldRef<"Authority", 'DateTime'>
+  readonly revocationReason: Prisma.FieldRef<"Authority", 'String'>
+  readonly rootList: Prisma.FieldRef<"Authority", 'Bytes'>
+  readonly rootListDue: Prisma.FieldRef<"Authority", 'DateTime'>
   readonly issuingPem: Prisma.FieldRef<"Authority", 'String'>
   readonly sealedKey: Prisma.FieldRef<"Authority", 'String'>
   readonly fingerprint: Prisma.FieldRef<"Authority", 'String'>

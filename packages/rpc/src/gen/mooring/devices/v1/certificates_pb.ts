@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mooring/devices/v1/certificates.proto.
  */
 export const file_mooring_devices_v1_certificates: GenFile = /*@__PURE__*/
-  fileDesc("CiVtb29yaW5nL2RldmljZXMvdjEvY2VydGlmaWNhdGVzLnByb3RvEhJtb29yaW5nLmRldmljZXMudjEiygIKC0NlcnRpZmljYXRlEhMKC2ZpbmdlcnByaW50GAEgASgJEg4KBnNlcmlhbBgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEg4KBnN0YXR1cxgEIAEoCRIuCgpub3RfYmVmb3JlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglub3RfYWZ0ZXIYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh4KEXJldm9jYXRpb25fcmVhc29uGAggASgJSACIAQESMAoMc3VwZXJzZWRlX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIUChJfcmV2b2NhdGlvbl9yZWFzb24iqAEKEkNlcnRpZmljYXRlUHJvZmlsZRIaCg12YWxpZGl0eV9kYXlzGAEgASgFSACIAQESGQoMb3JnYW5pemF0aW9uGAIgASgJSAGIAQESIAoTb3JnYW5pemF0aW9uYWxfdW5pdBgDIAEoCUgCiAEBQhAKDl92YWxpZGl0eV9kYXlzQg8KDV9vcmdhbml6YXRpb25CFgoUX29yZ2FuaXphdGlvbmFsX3VuaXQibAobU2V0Q2VydGlmaWNhdGVTdGF0dXNSZXF1ZXN0EhMKC3Byb2R1Y3Rfa2V5GAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEhMKC2ZpbmdlcnByaW50GAMgASgJEg4KBnN0YXR1cxgEIAEoCSK1AQoTSXNzdWVLZXlQYWlyUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIVCghrZXlfdHlwZRgDIAEoCUgAiAEBEhoKDXZhbGlkaXR5X2RheXMYBCABKAVIAYgBARIVCghwYXNzd29yZBgFIAEoCUgCiAEBQgsKCV9rZXlfdHlwZUIQCg5fdmFsaWRpdHlfZGF5c0ILCglfcGFzc3dvcmQiygEKFElzc3VlS2V5UGFpclJlc3BvbnNlEjQKC2NlcnRpZmljYXRlGAEgASgLMh8ubW9vcmluZy5kZXZpY2VzLnYxLkNlcnRpZmljYXRlEhcKD2NlcnRpZmljYXRlX3BlbRgCIAEoCRIRCgljaGFpbl9wZW0YAyABKAkSHAoPcHJpdmF0ZV9rZXlfcGVtGAQgASgJSACIAQESEwoGcGtjczEyGAUgASgMSAGIAQFCEgoQX3ByaXZhdGVfa2V5X3BlbUIJCgdfcGtjczEyImUKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0Eg8KB2Nzcl9wZW0YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSFgoJa2VlcHNfb2xkGAMgASgISACIAQFCDAoKX2tlZXBzX29sZCKxAQoYUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlEjQKC2NlcnRpZmljYXRlGAEgASgLMh8ubW9vcmluZy5kZXZpY2VzLnYxLkNlcnRpZmljYXRlEhcKD2NlcnRpZmljYXRlX3BlbRgCIAEoCRIRCgljaGFpbl9wZW0YAyABKAkSMwoPYWN0aXZhdGVfYmVmb3JlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJfChpSZWdpc3RlckNlcnRpZmljYXRlUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAyABKAkixgEKFFByb3Zpc2lvbmluZ1RlbXBsYXRlEhMKC3Byb2R1Y3Rfa2V5GAEgASgJEhkKDG5hbWVfcGF0dGVybhgCIAEoCUgAiAEBEkAKBHRhZ3MYAyADKAsyMi5tb29yaW5nLmRldmljZXMudjEuUHJvdmlzaW9uaW5nVGVtcGxhdGUuVGFnc0VudHJ5GisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KDV9uYW1lX3BhdHRlcm4i+wIKFFJldm9jYXRpb25MaXN0U3RhdHVzEgwKBG1vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSEAoDdXJsGAMgASgJSACIAQESEwoGbnVtYmVyGAQgASgJSAGIAQESLwoLdGhpc191cGRhdGUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC25leHRfdXBkYXRlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpsZWFybmVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpuZXh0X2ZldGNoGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgVlcnJvchgJIAEoCUgCiAEBEiwKCGVycm9yX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGCgRfdXJsQgkKB19udW1iZXJCCAoGX2Vycm9yIugDChRDZXJ0aWZpY2F0ZUF1dGhvcml0eRIUCgxhdXRob3JpdHlfaWQYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzdGF0dXMYAyABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAQgASgJEhUKCHJvb3RfcGVtGAUgASgJSACIAQESFAoMaGFzX3Jvb3Rfa2V5GAYgASgIEgwKBG1vZGUYByABKAkSOgoIdGVtcGxhdGUYCCABKAsyKC5tb29yaW5nLmRldmljZXMudjEuUHJvdmlzaW9uaW5nVGVtcGxhdGUSEgoFbm9uY2UYCSABKAlIAYgBARIsCghsaXN0X2R1ZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoPcmV2b2NhdGlvbl9saXN0GAwgASgLMigubW9vcmluZy5kZXZpY2VzLnYxLlJldm9jYXRpb25MaXN0U3RhdHVzEhYKDmJ5X3NlcnZlcl9uYW1lGA0gASgIEhgKC3NlcnZlcl9uYW1lGA4gASgJSAKIAQFCCwoJX3Jvb3RfcGVtQggKBl9ub25jZUIOCgxfc2VydmVyX25hbWUiWAoXTGlzdEF1dGhvcml0aWVzUmVzcG9uc2USPQoLYXV0aG9yaXRpZXMYASADKAsyKC5tb29yaW5nLmRldmljZXMudjEuQ2VydGlmaWNhdGVBdXRob3JpdHkiRAoWUm90YXRlQXV0aG9yaXR5UmVxdWVzdBIZCgxyb290X2tleV9wZW0YASABKAlIAIgBAUIPCg1fcm9vdF9rZXlfcGVtIj0KE1Rha2VSb290S2V5UmVzcG9uc2USFAoMcm9vdF9rZXlfcGVtGAEgASgJEhAKCHJvb3RfcGVtGAIgASgJIoECChhSZWdpc3RlckF1dGhvcml0eVJlcXVlc3QSFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhEKBG1vZGUYAiABKAlIAIgBARI6Cgh0ZW1wbGF0ZRgDIAEoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5Qcm92aXNpb25pbmdUZW1wbGF0ZRIVCghjcmxfbW9kZRgEIAEoCUgBiAEBEhQKB2NybF91cmwYBSABKAlIAogBARIbCg5ieV9zZXJ2ZXJfbmFtZRgGIAEoCEgDiAEBQgcKBV9tb2RlQgsKCV9jcmxfbW9kZUIKCghfY3JsX3VybEIRCg9fYnlfc2VydmVyX25hbWUiRgoVUHJvdmVBdXRob3JpdHlSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAiABKAki7AEKFlVwZGF0ZUF1dGhvcml0eVJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhMKBnN0YXR1cxgCIAEoCUgAiAEBEhEKBG1vZGUYAyABKAlIAYgBARI6Cgh0ZW1wbGF0ZRgEIAEoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5Qcm92aXNpb25pbmdUZW1wbGF0ZRIVCghjcmxfbW9kZRgFIAEoCUgCiAEBEhQKB2NybF91cmwYBiABKAlIA4gBAUIJCgdfc3RhdHVzQgcKBV9tb2RlQgsKCV9jcmxfbW9kZUIKCghfY3JsX3VybCJwChhQdXRSZXZvY2F0aW9uTGlzdFJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhUKCGxpc3RfcGVtGAIgASgJSACIAQESEQoEbGlzdBgDIAEoDEgBiAEBQgsKCV9saXN0X3BlbUIHCgVfbGlzdCIwChhHZXRSZXZvY2F0aW9uTGlzdFJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJIikKGUdldFJldm9jYXRpb25MaXN0UmVzcG9uc2USDAoEbGlzdBgBIAEoDCJDChpBbnN3ZXJTdGF0dXNSZXF1ZXN0UmVxdWVzdBIUCgxhdXRob3JpdHlfaWQYASABKAkSDwoHcmVxdWVzdBgCIAEoDCIvChtBbnN3ZXJTdGF0dXNSZXF1ZXN0UmVzcG9uc2USEAoIcmVzcG9uc2UYASABKAxiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiVtb29yaW5nL2RldmljZXMvdjEvY2VydGlmaWNhdGVzLnByb3RvEhJtb29yaW5nLmRldmljZXMudjEiygIKC0NlcnRpZmljYXRlEhMKC2ZpbmdlcnByaW50GAEgASgJEg4KBnNlcmlhbBgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEg4KBnN0YXR1cxgEIAEoCRIuCgpub3RfYmVmb3JlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglub3RfYWZ0ZXIYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh4KEXJldm9jYXRpb25fcmVhc29uGAggASgJSACIAQESMAoMc3VwZXJzZWRlX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIUChJfcmV2b2NhdGlvbl9yZWFzb24iqAEKEkNlcnRpZmljYXRlUHJvZmlsZRIaCg12YWxpZGl0eV9kYXlzGAEgASgFSACIAQESGQoMb3JnYW5pemF0aW9uGAIgASgJSAGIAQESIAoTb3JnYW5pemF0aW9uYWxfdW5pdBgDIAEoCUgCiAEBQhAKDl92YWxpZGl0eV9kYXlzQg8KDV9vcmdhbml6YXRpb25CFgoUX29yZ2FuaXphdGlvbmFsX3VuaXQibAobU2V0Q2VydGlmaWNhdGVTdGF0dXNSZXF1ZXN0EhMKC3Byb2R1Y3Rfa2V5GAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEhMKC2ZpbmdlcnByaW50GAMgASgJEg4KBnN0YXR1cxgEIAEoCSK1AQoTSXNzdWVLZXlQYWlyUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIVCghrZXlfdHlwZRgDIAEoCUgAiAEBEhoKDXZhbGlkaXR5X2RheXMYBCABKAVIAYgBARIVCghwYXNzd29yZBgFIAEoCUgCiAEBQgsKCV9rZXlfdHlwZUIQCg5fdmFsaWRpdHlfZGF5c0ILCglfcGFzc3dvcmQiygEKFElzc3VlS2V5UGFpclJlc3BvbnNlEjQKC2NlcnRpZmljYXRlGAEgASgLMh8ubW9vcmluZy5kZXZpY2VzLnYxLkNlcnRpZmljYXRlEhcKD2NlcnRpZmljYXRlX3BlbRgCIAEoCRIRCgljaGFpbl9wZW0YAyABKAkSHAoPcHJpdmF0ZV9rZXlfcGVtGAQgASgJSACIAQESEwoGcGtjczEyGAUgASgMSAGIAQFCEgoQX3ByaXZhdGVfa2V5X3BlbUIJCgdfcGtjczEyImUKF1JlbmV3Q2VydGlmaWNhdGVSZXF1ZXN0Eg8KB2Nzcl9wZW0YASABKAkSEwoLZmluZ2VycHJpbnQYAiABKAkSFgoJa2VlcHNfb2xkGAMgASgISACIAQFCDAoKX2tlZXBzX29sZCKxAQoYUmVuZXdDZXJ0aWZpY2F0ZVJlc3BvbnNlEjQKC2NlcnRpZmljYXRlGAEgASgLMh8ubW9vcmluZy5kZXZpY2VzLnYxLkNlcnRpZmljYXRlEhcKD2NlcnRpZmljYXRlX3BlbRgCIAEoCRIRCgljaGFpbl9wZW0YAyABKAkSMwoPYWN0aXZhdGVfYmVmb3JlGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJfChpSZWdpc3RlckNlcnRpZmljYXRlUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAyABKAkixgEKFFByb3Zpc2lvbmluZ1RlbXBsYXRlEhMKC3Byb2R1Y3Rfa2V5GAEgASgJEhkKDG5hbWVfcGF0dGVybhgCIAEoCUgAiAEBEkAKBHRhZ3MYAyADKAsyMi5tb29yaW5nLmRldmljZXMudjEuUHJvdmlzaW9uaW5nVGVtcGxhdGUuVGFnc0VudHJ5GisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQg8KDV9uYW1lX3BhdHRlcm4i+wIKFFJldm9jYXRpb25MaXN0U3RhdHVzEgwKBG1vZGUYASABKAkSDQoFc3RhdGUYAiABKAkSEAoDdXJsGAMgASgJSACIAQESEwoGbnVtYmVyGAQgASgJSAGIAQESLwoLdGhpc191cGRhdGUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC25leHRfdXBkYXRlGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpsZWFybmVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpuZXh0X2ZldGNoGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBISCgVlcnJvchgJIAEoCUgCiAEBEiwKCGVycm9yX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGCgRfdXJsQgkKB19udW1iZXJCCAoGX2Vycm9yIoEFChRDZXJ0aWZpY2F0ZUF1dGhvcml0eRIUCgxhdXRob3JpdHlfaWQYASABKAkSDAoEa2luZBgCIAEoCRIOCgZzdGF0dXMYAyABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAQgASgJEhUKCHJvb3RfcGVtGAUgASgJSACIAQESFAoMaGFzX3Jvb3Rfa2V5GAYgASgIEgwKBG1vZGUYByABKAkSOgoIdGVtcGxhdGUYCCABKAsyKC5tb29yaW5nLmRldmljZXMudjEuUHJvdmlzaW9uaW5nVGVtcGxhdGUSEgoFbm9uY2UYCSABKAlIAYgBARIsCghsaXN0X2R1ZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKY3JlYXRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASQQoPcmV2b2NhdGlvbl9saXN0GAwgASgLMigubW9vcmluZy5kZXZpY2VzLnYxLlJldm9jYXRpb25MaXN0U3RhdHVzEhYKDmJ5X3NlcnZlcl9uYW1lGA0gASgIEhgKC3NlcnZlcl9uYW1lGA4gASgJSAKIAQESLgoKcmV2b2tlZF9hdBgPIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHgoRcmV2b2NhdGlvbl9yZWFzb24YECABKAlIA4gBARIxCg1yb290X2xpc3RfZHVlGBEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEILCglfcm9vdF9wZW1CCAoGX25vbmNlQg4KDF9zZXJ2ZXJfbmFtZUIUChJfcmV2b2NhdGlvbl9yZWFzb24iWAoXTGlzdEF1dGhvcml0aWVzUmVzcG9uc2USPQoLYXV0aG9yaXRpZXMYASADKAsyKC5tb29yaW5nLmRldmljZXMudjEuQ2VydGlmaWNhdGVBdXRob3JpdHkiRAoWUm90YXRlQXV0aG9yaXR5UmVxdWVzdBIZCgxyb290X2tleV9wZW0YASABKAlIAIgBAUIPCg1fcm9vdF9rZXlfcGVtInoKFlJldm9rZUF1dGhvcml0eVJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhMKBnJlYXNvbhgCIAEoCUgAiAEBEhkKDHJvb3Rfa2V5X3BlbRgDIAEoCUgBiAEBQgkKB19yZWFzb25CDwoNX3Jvb3Rfa2V5X3BlbSI9ChNUYWtlUm9vdEtleVJlc3BvbnNlEhQKDHJvb3Rfa2V5X3BlbRgBIAEoCRIQCghyb290X3BlbRgCIAEoCSKBAgoYUmVnaXN0ZXJBdXRob3JpdHlSZXF1ZXN0EhcKD2NlcnRpZmljYXRlX3BlbRgBIAEoCRIRCgRtb2RlGAIgASgJSACIAQESOgoIdGVtcGxhdGUYAyABKAsyKC5tb29yaW5nLmRldmljZXMudjEuUHJvdmlzaW9uaW5nVGVtcGxhdGUSFQoIY3JsX21vZGUYBCABKAlIAYgBARIUCgdjcmxfdXJsGAUgASgJSAKIAQESGwoOYnlfc2VydmVyX25hbWUYBiABKAhIA4gBAUIHCgVfbW9kZUILCglfY3JsX21vZGVCCgoIX2NybF91cmxCEQoPX2J5X3NlcnZlcl9uYW1lIkYKFVByb3ZlQXV0aG9yaXR5UmVxdWVzdBIUCgxhdXRob3JpdHlfaWQYASABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAIgASgJIuwBChZVcGRhdGVBdXRob3JpdHlSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCRITCgZzdGF0dXMYAiABKAlIAIgBARIRCgRtb2RlGAMgASgJSAGIAQESOgoIdGVtcGxhdGUYBCABKAsyKC5tb29yaW5nLmRldmljZXMudjEuUHJvdmlzaW9uaW5nVGVtcGxhdGUSFQoIY3JsX21vZGUYBSABKAlIAogBARIUCgdjcmxfdXJsGAYgASgJSAOIAQFCCQoHX3N0YXR1c0IHCgVfbW9kZUILCglfY3JsX21vZGVCCgoIX2NybF91cmwicAoYUHV0UmV2b2NhdGlvbkxpc3RSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCRIVCghsaXN0X3BlbRgCIAEoCUgAiAEBEhEKBGxpc3QYAyABKAxIAYgBAUILCglfbGlzdF9wZW1CBwoFX2xpc3QiUgoYR2V0UmV2b2NhdGlvbkxpc3RSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCRIUCgdvZl9yb290GAIgASgISACIAQFCCgoIX29mX3Jvb3QiKQoZR2V0UmV2b2NhdGlvbkxpc3RSZXNwb25zZRIMCgRsaXN0GAEgASgMIkMKGkFuc3dlclN0YXR1c1JlcXVlc3RSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCRIPCgdyZXF1ZXN0GAIgASgMIi8KG0Fuc3dlclN0YXR1c1JlcXVlc3RSZXNwb25zZRIQCghyZXNwb25zZRgBIAEoDGIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message mooring.devices.v1.Certificate
@@ -414,7 +414,7 @@ export type CertificateAuthority = Message<"mooring.devices.v1.CertificateAuthor
   kind: string;
 
   /**
-   * own: active or retired; foreign: pending, active or inactive.
+   * own: active, retired or revoked; foreign: pending, active or inactive.
    *
    * @generated from field: string status = 3;
    */
@@ -478,6 +478,25 @@ export type CertificateAuthority = Message<"mooring.devices.v1.CertificateAuthor
    * @generated from field: optional string server_name = 14;
    */
   serverName?: string | undefined;
+
+  /**
+   * Of a revoked own one.
+   *
+   * @generated from field: google.protobuf.Timestamp revoked_at = 15;
+   */
+  revokedAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: optional string revocation_reason = 16;
+   */
+  revocationReason?: string | undefined;
+
+  /**
+   * When the root's last list ends, where the root's key is not kept here.
+   *
+   * @generated from field: google.protobuf.Timestamp root_list_due = 17;
+   */
+  rootListDue?: Timestamp | undefined;
 };
 
 /**
@@ -524,6 +543,37 @@ export const RotateAuthorityRequestSchema: GenMessage<RotateAuthorityRequest> = 
   messageDesc(file_mooring_devices_v1_certificates, 12);
 
 /**
+ * @generated from message mooring.devices.v1.RevokeAuthorityRequest
+ */
+export type RevokeAuthorityRequest = Message<"mooring.devices.v1.RevokeAuthorityRequest"> & {
+  /**
+   * @generated from field: string authority_id = 1;
+   */
+  authorityId: string;
+
+  /**
+   * A name of RFC 5280 §5.3.1; unspecified when absent.
+   *
+   * @generated from field: optional string reason = 2;
+   */
+  reason?: string | undefined;
+
+  /**
+   * PKCS#8 in PEM, where the root's key is not kept here.
+   *
+   * @generated from field: optional string root_key_pem = 3;
+   */
+  rootKeyPem?: string | undefined;
+};
+
+/**
+ * Describes the message mooring.devices.v1.RevokeAuthorityRequest.
+ * Use `create(RevokeAuthorityRequestSchema)` to create a new message.
+ */
+export const RevokeAuthorityRequestSchema: GenMessage<RevokeAuthorityRequest> = /*@__PURE__*/
+  messageDesc(file_mooring_devices_v1_certificates, 13);
+
+/**
  * @generated from message mooring.devices.v1.TakeRootKeyResponse
  */
 export type TakeRootKeyResponse = Message<"mooring.devices.v1.TakeRootKeyResponse"> & {
@@ -543,7 +593,7 @@ export type TakeRootKeyResponse = Message<"mooring.devices.v1.TakeRootKeyRespons
  * Use `create(TakeRootKeyResponseSchema)` to create a new message.
  */
 export const TakeRootKeyResponseSchema: GenMessage<TakeRootKeyResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 13);
+  messageDesc(file_mooring_devices_v1_certificates, 14);
 
 /**
  * @generated from message mooring.devices.v1.RegisterAuthorityRequest
@@ -587,7 +637,7 @@ export type RegisterAuthorityRequest = Message<"mooring.devices.v1.RegisterAutho
  * Use `create(RegisterAuthorityRequestSchema)` to create a new message.
  */
 export const RegisterAuthorityRequestSchema: GenMessage<RegisterAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 14);
+  messageDesc(file_mooring_devices_v1_certificates, 15);
 
 /**
  * @generated from message mooring.devices.v1.ProveAuthorityRequest
@@ -609,7 +659,7 @@ export type ProveAuthorityRequest = Message<"mooring.devices.v1.ProveAuthorityRe
  * Use `create(ProveAuthorityRequestSchema)` to create a new message.
  */
 export const ProveAuthorityRequestSchema: GenMessage<ProveAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 15);
+  messageDesc(file_mooring_devices_v1_certificates, 16);
 
 /**
  * @generated from message mooring.devices.v1.UpdateAuthorityRequest
@@ -653,7 +703,7 @@ export type UpdateAuthorityRequest = Message<"mooring.devices.v1.UpdateAuthority
  * Use `create(UpdateAuthorityRequestSchema)` to create a new message.
  */
 export const UpdateAuthorityRequestSchema: GenMessage<UpdateAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 16);
+  messageDesc(file_mooring_devices_v1_certificates, 17);
 
 /**
  * @generated from message mooring.devices.v1.PutRevocationListRequest
@@ -682,7 +732,7 @@ export type PutRevocationListRequest = Message<"mooring.devices.v1.PutRevocation
  * Use `create(PutRevocationListRequestSchema)` to create a new message.
  */
 export const PutRevocationListRequestSchema: GenMessage<PutRevocationListRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 17);
+  messageDesc(file_mooring_devices_v1_certificates, 18);
 
 /**
  * @generated from message mooring.devices.v1.GetRevocationListRequest
@@ -692,6 +742,13 @@ export type GetRevocationListRequest = Message<"mooring.devices.v1.GetRevocation
    * @generated from field: string authority_id = 1;
    */
   authorityId: string;
+
+  /**
+   * That of the root above it.
+   *
+   * @generated from field: optional bool of_root = 2;
+   */
+  ofRoot?: boolean | undefined;
 };
 
 /**
@@ -699,7 +756,7 @@ export type GetRevocationListRequest = Message<"mooring.devices.v1.GetRevocation
  * Use `create(GetRevocationListRequestSchema)` to create a new message.
  */
 export const GetRevocationListRequestSchema: GenMessage<GetRevocationListRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 18);
+  messageDesc(file_mooring_devices_v1_certificates, 19);
 
 /**
  * @generated from message mooring.devices.v1.GetRevocationListResponse
@@ -716,7 +773,7 @@ export type GetRevocationListResponse = Message<"mooring.devices.v1.GetRevocatio
  * Use `create(GetRevocationListResponseSchema)` to create a new message.
  */
 export const GetRevocationListResponseSchema: GenMessage<GetRevocationListResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 19);
+  messageDesc(file_mooring_devices_v1_certificates, 20);
 
 /**
  * @generated from message mooring.devices.v1.AnswerStatusRequestRequest
@@ -738,7 +795,7 @@ export type AnswerStatusRequestRequest = Message<"mooring.devices.v1.AnswerStatu
  * Use `create(AnswerStatusRequestRequestSchema)` to create a new message.
  */
 export const AnswerStatusRequestRequestSchema: GenMessage<AnswerStatusRequestRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 20);
+  messageDesc(file_mooring_devices_v1_certificates, 21);
 
 /**
  * @generated from message mooring.devices.v1.AnswerStatusRequestResponse
@@ -755,5 +812,5 @@ export type AnswerStatusRequestResponse = Message<"mooring.devices.v1.AnswerStat
  * Use `create(AnswerStatusRequestResponseSchema)` to create a new message.
  */
 export const AnswerStatusRequestResponseSchema: GenMessage<AnswerStatusRequestResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 21);
+  messageDesc(file_mooring_devices_v1_certificates, 22);
 

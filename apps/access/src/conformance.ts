@@ -36,6 +36,17 @@ export function describeAccessApi(title: string, open: () => Promise<Harness>): 
       expect(await api.authenticateKey(edge, { secret })).toEqual({ tenantId, principal: `key:${key.id}`, role });
     });
 
+    test("services hear of tenants in the order in which they were created, from a place on", async () => {
+      const all = (await api.listTenantsSince(edge, { sinceMs: 0 })).tenants;
+      expect(all.map(({ createdAtMs }) => createdAtMs)).toEqual(all.map(({ createdAtMs }) => createdAtMs).sort((a, b) => a - b));
+      const [first] = all;
+      expect((await api.listTenantsSince(edge, { sinceMs: first?.createdAtMs ?? 0 })).tenants).toEqual(all);
+      const after = { sinceMs: first?.createdAtMs ?? 0, afterId: first?.tenantId ?? "" };
+      expect((await api.listTenantsSince(edge, after)).tenants).toEqual(all.slice(1));
+      expect(pointersOf(await errorOf(api.listTenantsSince(edge, { sinceMs: -1 })))).toEqual(["/sinceMs"]);
+      expect(pointersOf(await errorOf(api.listTenantsSince(edge, { sinceMs: 0, afterId: "x" })))).toEqual(["/afterId"]);
+    });
+
     test("a suspended tenant's keys are refused with the reason in every form, and hold again once it is resumed", async () => {
       const platform = await makeFirst(harness);
       const { owner } = await makeTenant(harness);
@@ -290,6 +301,7 @@ export function describeAccessApi(title: string, open: () => Promise<Harness>): 
         "access.getTenant": (role: Role) => api.getTenant(makeCaller(role, owner.tenantId), {}),
         "access.listTenants": (role: Role) => api.listTenants(makeCaller(role, owner.tenantId), {}),
         "access.setTenantStatus": (role: Role) => api.setTenantStatus(makeCaller(role, owner.tenantId), { tenantId: "", status: "active" }),
+        "access.listTenantsSince": (role: Role) => api.listTenantsSince(makeCaller(role, owner.tenantId), { sinceMs: 0 }),
         "access.listSuspendedTenants": (role: Role) => api.listSuspendedTenants(makeCaller(role, owner.tenantId), {}),
       };
       const names = Object.keys(operations).filter((name) => name.startsWith("access."));

@@ -43,6 +43,11 @@ export interface AccessStore {
   /** A tenant that is suspended already keeps its time and reason. `limit` when `suspendedMax` others are. Atomic. */
   setSuspension(tenantId: string, suspension: Suspension, suspendedMax: number): Promise<Tenant | "notFound" | "limit">;
   listSuspended(limit: number): Promise<readonly string[]>;
+  /** Oldest first, then by id: those after the place. */
+  listSince(
+    place: { readonly sinceMs: number; readonly afterId: string | undefined },
+    limit: number,
+  ): Promise<readonly { readonly tenantId: string; readonly createdAtMs: number }[]>;
   /** `limit` when the tenant has `activeMax` keys that are not revoked, `noTenant` when there is no such tenant. Atomic. */
   insertKey(key: NewApiKey, activeMax: number): Promise<ApiKey | "limit" | "noTenant">;
   /** Those not revoked first, in each group the newest first. */

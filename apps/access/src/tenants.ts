@@ -3,7 +3,7 @@ import type { Clock, Log } from "@mooring/kit";
 import { parseReason } from "./input.ts";
 import type { AccessStore } from "./ports.ts";
 
-type TenantOperations = Pick<AccessApi, "getTenant" | "listTenants" | "setTenantStatus" | "listSuspendedTenants">;
+type TenantOperations = Pick<AccessApi, "getTenant" | "listTenants" | "setTenantStatus" | "listSuspendedTenants" | "listTenantsSince">;
 
 export interface TenantDeps {
   readonly store: AccessStore;
@@ -57,6 +57,15 @@ export function createTenantOperations({ store, clock, log }: TenantDeps): Tenan
     async listSuspendedTenants(caller) {
       assertMay(caller, "access.listSuspendedTenants");
       return { tenantIds: await store.listSuspended(suspendedMax) };
+    },
+
+    async listTenantsSince(caller, { sinceMs, afterId }) {
+      assertMay(caller, "access.listTenantsSince");
+      // What Postgres and Date both take.
+      if (!Number.isSafeInteger(sinceMs) || sinceMs < 0 || sinceMs > 253_402_300_799_999)
+        throw invalidField("/sinceMs", "must be a time in milliseconds from 1970 to 9999");
+      if (afterId !== undefined && !uuidPattern.test(afterId)) throw invalidField("/afterId", "must be a tenant's id");
+      return { tenants: await store.listSince({ sinceMs, afterId }, listedMax) };
     },
   };
 }

@@ -78,6 +78,7 @@ test("operations of our own processes are closed to every key, for whatever is a
     "access.authenticateSignature": () =>
       apis.access.authenticateSignature(forged, { authId: "MK1", content: "c", signature: "s", method: "hmacsha1" }),
     "access.findScramVerifier": () => apis.access.findScramVerifier(forged, { keyId: "k" }),
+    "access.listTenantsSince": () => apis.access.listTenantsSince(forged, { sinceMs: 0 }),
     "access.listSuspendedTenants": () => apis.access.listSuspendedTenants(forged, {}),
     "devices.authenticateClaim": () => apis.devices.authenticateClaim(forged, { certificateDer: new Uint8Array([1]) }),
     "devices.checkClaim": () => apis.devices.checkClaim(forged, { claimId: "c" }),

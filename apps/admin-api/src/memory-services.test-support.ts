@@ -101,6 +101,7 @@ function createAccess({ revoked }: Memory): Services["access"] {
     getTenant: async (caller) => ({ tenantId: caller.tenantId, name: "first", status: "active", createdAtMs: t0 }),
     listTenants: async (caller) => ({ tenants: [{ tenantId: caller.tenantId, name: "first", status: "active", createdAtMs: t0 }] }),
     setTenantStatus: async () => refuse(),
+    listTenantsSince: async () => ({ tenants: [] }),
     listSuspendedTenants: async () => ({ tenantIds: [] }),
   };
 }

@@ -9,6 +9,7 @@ import {
   startDeviceSuspensions,
   startDeviceUpkeep,
   startListFetcher,
+  startTenantAuthorities,
 } from "@mooring/app-devices";
 import { type eventSettings, startEvents } from "@mooring/app-events";
 import { createPostgresCallStore, createRrpcService, publishRrpcMetrics, startCallSweeper } from "@mooring/app-rrpc";
@@ -78,6 +79,8 @@ export async function startServices(life: Lifecycle, deps: ServicesDeps) {
   const sealer = createSealer([keyEncryptionKey]);
   const access = createAccessService({ store: accessStore, clock, log, sealer, signatureDaysMax: deps.settings.signatureDays });
   life.add("suspensions", startDeviceSuspensions({ stores, access, log }));
+  const making = { authorities: stores.authorities, keyEncryptionKey, statusUrl: deps.settings.pkiUrl };
+  life.add("tenants' authorities", startTenantAuthorities({ ...making, access, clock, log }));
   life.add("device upkeep", startDeviceUpkeep({ stores, clock, log }));
   const gateways = createDeviceGateways({ presence: cluster.presence, nodes: cluster.nodes, connect: deps.gateway });
 

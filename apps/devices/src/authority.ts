@@ -23,7 +23,7 @@ export interface TenantAuthority {
   readonly signing: SigningAuthority;
 }
 
-/** Opens the tenant's authority and makes it when this is the tenant's first certificate; of two made at once, one counts for both. */
+/** Opens the tenant's authority and makes it where there is none yet (tenant-authorities.ts comes soon after the tenant); of two made at once, one counts for both. */
 export async function openTenantAuthority(deps: AuthorityDeps, tenantId: string): Promise<TenantAuthority> {
   const record = await ensureTenantAuthority(deps, tenantId);
   return { id: record.id, signing: openForSigning(deps.sealer, record, record.sealedKey) };

@@ -11,6 +11,7 @@ import {
   startDeviceSuspensions,
   startDeviceUpkeep,
   startListFetcher,
+  startTenantAuthorities,
 } from "./index.ts";
 
 const { accessAddress, eventsAddress, thingModelAddress } = addressSettings;
@@ -58,6 +59,8 @@ await runService("devices", table, async (life, settings, log) => {
   life.add("revocation lists", startListFetcher({ lists: stores.lists, rules, clock: systemClock, log, metrics }));
   const access = connect("access", settings.accessAddress);
   life.add("suspensions", startDeviceSuspensions({ stores, access, log }));
+  const { authorities } = stores;
+  life.add("tenants' authorities", startTenantAuthorities({ authorities, access, keyEncryptionKey, statusUrl, clock: systemClock, log }));
   const eventLog = connect("events", settings.eventsAddress);
   const { events, changes } = stores;
   life.add("event relay", startDeviceEventRelay({ events, changes, eventLog, log, metrics, clock: systemClock }));

@@ -89,4 +89,9 @@ export interface AccessApi {
   ): Promise<Tenant>;
   /** For the platform's own services: the tenants that are suspended now, at most 10,000. */
   listSuspendedTenants(caller: Caller, request: Record<never, never>): Promise<{ readonly tenantIds: readonly string[] }>;
+  /** For the platform's own services: those created at `sinceMs` with an id that sorts after `afterId`, or later. Oldest first, at most 1,000. */
+  listTenantsSince(
+    caller: Caller,
+    request: { readonly sinceMs: number; readonly afterId?: string },
+  ): Promise<{ readonly tenants: readonly { readonly tenantId: string; readonly createdAtMs: number }[] }>;
 }

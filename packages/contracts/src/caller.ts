@@ -44,6 +44,7 @@ export const operations = {
   "access.listTenants": ["owner"],
   "access.setTenantStatus": ["owner"],
   "access.listSuspendedTenants": service,
+  "access.listTenantsSince": service,
   "devices.createProduct": staff,
   "devices.getProduct": [...readers, "service"],
   "devices.listProducts": readers,

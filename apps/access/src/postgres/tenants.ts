@@ -2,7 +2,7 @@ import type { Tenant } from "@mooring/contracts";
 import type { Database, Prisma } from "@mooring/db";
 import type { AccessStore } from "../ports.ts";
 
-type TenantStore = Pick<AccessStore, "findTenant" | "findFirstTenant" | "listTenants" | "setSuspension" | "listSuspended">;
+type TenantStore = Pick<AccessStore, "findTenant" | "findFirstTenant" | "listTenants" | "setSuspension" | "listSuspended" | "listSince">;
 
 /** Tenants, apart from how the first one is made. */
 export function createTenantStore(prisma: Database["prisma"]): TenantStore {
@@ -40,6 +40,14 @@ export function createTenantStore(prisma: Database["prisma"]): TenantStore {
     async listSuspended(limit) {
       const rows = await prisma.tenant.findMany({ where: suspended, select: { id: true }, orderBy: { id: "asc" }, take: limit });
       return rows.map(({ id }) => id);
+    },
+
+    async listSince({ sinceMs, afterId }, limit) {
+      const since = new Date(sinceMs);
+      const at = afterId === undefined ? { createdAt: since } : { createdAt: since, id: { gt: afterId } };
+      const where = { OR: [at, { createdAt: { gt: since } }] };
+      const rows = await prisma.tenant.findMany({ where, orderBy: [{ createdAt: "asc" }, { id: "asc" }], take: limit });
+      return rows.map(({ id, createdAt }) => ({ tenantId: id, createdAtMs: createdAt.getTime() }));
     },
   };
 }

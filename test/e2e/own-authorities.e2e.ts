@@ -33,6 +33,21 @@ async function issuing(): Promise<JsonObject> {
   return ((body as JsonObject)["authorities"] as readonly JsonObject[]).find(({ status }) => status === "active") ?? {};
 }
 
+test("a tenant has its authority before the first certificate, and a list of nothing at both its levels", async () => {
+  const apiKey = await createTenant(theirs);
+  const api = createApi(theirs.rest, apiKey);
+  const listed = async () => ((await api("/v1/authorities")).body as JsonObject)["authorities"] as readonly JsonObject[];
+  await expect
+    .poll(async () => (await listed()).map(({ kind, status }) => [kind, status]), { timeout: 10_000 })
+    .toEqual([["own", "active"]]);
+  const [own] = await listed();
+  for (const path of ["crl", "root-crl"]) {
+    const file = join(tempFolder("pki"), path);
+    writeFileSync(file, Buffer.from(await (await fetch(`${theirs.rest}/v1/pki/${own?.["authorityId"]}/${path}`)).arrayBuffer()));
+    expect(await openssl("crl", "-inform", "DER", "-in", file, "-noout", "-text")).toContain("No Revoked Certificates");
+  }
+});
+
 describe("an issuing authority that is revoked", () => {
   test("openssl verify -crl_check_all refuses what it issued, openssl ocsp hears of it, and its devices are out within 2 s", async () => {
     const folder = tempFolder("pki");

@@ -143,7 +143,8 @@ export function createCertificateOperations(deps: CertificateDeps): CertificateO
       const current = atTime(known, nowMs);
       const changed = current.status === "expired" ? undefined : await certificates.setStatus(device, fingerprint, status, nowMs);
       if (changed === undefined) throw new PlatformError("failedPrecondition", `the certificate is ${current.status}`);
-      return atTime(changed, nowMs);
+      // What its authority's list says of it is not taken back by this.
+      return atTime((await certificates.find(device.deviceId, fingerprint)) ?? changed, nowMs);
     },
   };
 

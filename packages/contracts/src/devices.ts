@@ -86,6 +86,8 @@ export interface Certificate {
   readonly revokedAtMs?: number;
   /** RFC 5280 §5.3.1 name, such as `keyCompromise`. */
   readonly revocationReason?: string;
+  /** Of a revoked one: `platform` (here), `list` (its authority's list says so, and is obeyed) or `authority` (the one that issued it was revoked). */
+  readonly revokedBy?: string;
   /** It was renewed: from then on only its successor works. */
   readonly supersedeAtMs?: number;
 }

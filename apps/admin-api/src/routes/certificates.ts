@@ -17,6 +17,10 @@ export const certificateAnswer = z.object({
   notAfter: time,
   revokedAt: time.optional(),
   revocationReason: z.string().optional(),
+  revokedBy: z
+    .string()
+    .optional()
+    .describe("platform: here; list: its registered authority's list says so; authority: the authority that issued it was revoked."),
   supersedeAt: time.optional().describe("It was renewed: from then on only its successor works."),
 });
 const issueAnswer = z.object({
@@ -117,7 +121,7 @@ function wantsPem(accept = ""): boolean {
 }
 
 export function toAnswer(certificate: Certificate): z.output<typeof certificateAnswer> {
-  const { fingerprint, serial, subject, status, revokedAtMs, revocationReason, supersedeAtMs } = certificate;
+  const { fingerprint, serial, subject, status, revokedAtMs, revocationReason, revokedBy, supersedeAtMs } = certificate;
   return {
     fingerprint,
     serial,
@@ -128,5 +132,6 @@ export function toAnswer(certificate: Certificate): z.output<typeof certificateA
     ...(revokedAtMs === undefined ? {} : { revokedAt: toTime(revokedAtMs) }),
     ...(supersedeAtMs === undefined ? {} : { supersedeAt: toTime(supersedeAtMs) }),
     ...(revocationReason === undefined ? {} : { revocationReason }),
+    ...(revokedBy === undefined ? {} : { revokedBy }),
   };
 }

@@ -73,6 +73,11 @@ export function describeOwnAuthorities(given: () => Harness): void {
       const credentialId = `certificate:${before.certificate.fingerprint}`;
       await expectRefused(api.checkCredential(gateway, { deviceId: device.deviceId, credentialId }));
       await signOn(api, later.certificatePem);
+      const { certificates } = await api.listCertificates(owner, { productKey: device.productKey, deviceName: device.deviceName });
+      expect(Object.fromEntries(certificates.map(({ fingerprint, status, revokedBy }) => [fingerprint, [status, revokedBy]]))).toEqual({
+        [before.certificate.fingerprint]: ["revoked", "authority"],
+        [later.certificate.fingerprint]: ["active", undefined],
+      });
       expect(isOn(await rootList(), old.certificatePem)).toBe(true);
       expect(isOn(await rootList(), current.certificatePem)).toBe(false);
       expect(statusIn(await answer())).toBe(0xa1);

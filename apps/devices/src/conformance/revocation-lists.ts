@@ -47,6 +47,31 @@ export function describeRevocationLists(given: () => Harness): void {
       expect(await given().stores.lists.tellOverdue(given().now(), 100)).toBe(0);
     });
 
+    test("what is on one is shown as it is judged at sign-on: revoked by the list, for its reason, while the list is obeyed and says so", async () => {
+      const { api, owner, productKey, authority, authorityId, enter, put } = await setUp();
+      await enter();
+      const address = { productKey, deviceName: "dev-one" };
+      const shown = async () => (await api.listCertificates(owner, address)).certificates[0];
+      const { fingerprint = "" } = (await shown()) ?? {};
+      expect(await shown()).toMatchObject({ status: "active" });
+      await put(makeRevocationList(authority, { serials: ["4101"], number: 1 }));
+      const revoked = { status: "revoked", revokedBy: "list", revocationReason: "unspecified", revokedAtMs: expect.any(Number) };
+      expect(await shown()).toMatchObject(revoked);
+      expect(await api.setCertificateStatus(owner, { ...address, fingerprint, status: "active" })).toMatchObject(revoked);
+      await api.updateAuthority(owner, { authorityId, crlMode: "off" });
+      expect(await shown()).not.toHaveProperty("revokedBy");
+      expect(await enter()).toBeDefined();
+      await api.updateAuthority(owner, { authorityId, crlMode: "auto" });
+      await put(makeRevocationList(authority, { serials: [], number: 2 }));
+      expect(await shown()).toMatchObject({ status: "active" });
+      await api.setCertificateStatus(owner, { ...address, fingerprint, status: "inactive" });
+      expect(await shown()).toMatchObject({ status: "inactive" });
+      await put(makeRevocationList(authority, { serials: ["4101"], number: 3 }));
+      expect(await shown()).toMatchObject(revoked);
+      const own = await api.revokeCertificate(owner, { ...address, fingerprint, reason: "keyCompromise" });
+      expect(own).toMatchObject({ status: "revoked", revokedBy: "platform", revocationReason: "keyCompromise" });
+    });
+
     test("soft: what was on the last one stays refused, and its age refuses nobody; off: nothing on it counts", async () => {
       const { api, owner, authority, authorityId, enter, put } = await setUp({ crlMode: "soft" });
       await put(makeRevocationList(authority, { serials: ["4101"], nextUpdateMs: given().now() + 60_000 }));

@@ -1,7 +1,8 @@
-import type { Certificate, Device } from "@mooring/contracts";
+import type { Device } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
 import type { CertificateStore, InsertLimits, NewArrival, NewCertificate } from "../ports.ts";
 import { createCertificateEnds } from "./certificate-ends.ts";
+import { readCertificates, toCertificate } from "./certificate-views.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 import { insertDeviceEvent } from "./device-event-store.ts";
 import { isTaken } from "./prisma-errors.ts";
@@ -40,14 +41,11 @@ export function createCertificateStore({ prisma }: Pick<Database, "prisma">, log
       }
     },
 
-    async list(deviceId, limit) {
-      const orderBy = [{ notBefore: "desc" as const }, { fingerprint: "asc" as const }];
-      return (await prisma.certificate.findMany({ where: { deviceId }, orderBy, take: limit })).map(toCertificate);
-    },
+    list: (deviceId, limit) => readCertificates(prisma, { deviceId, limit }),
 
     async find(deviceId, fingerprint) {
-      const row = await prisma.certificate.findFirst({ where: { fingerprint, deviceId } });
-      return row === null ? undefined : toCertificate(row);
+      const [certificate] = await readCertificates(prisma, { deviceId, fingerprint, limit: 1 });
+      return certificate;
     },
 
     revoke: ({ deviceId, productKey }, fingerprint, { revokedAtMs, reason }) =>
@@ -144,31 +142,4 @@ export function toRow(certificate: NewCertificate) {
   const { fingerprint, deviceId, authorityId, route = "", serial, subject, status, pem, notBeforeMs, notAfterMs } = certificate;
   const validity = { notBefore: new Date(notBeforeMs), notAfter: new Date(notAfterMs) };
   return { fingerprint, deviceId, authorityId, route, serial, subject, status, pem, ...validity };
-}
-
-interface CertificateRow {
-  readonly fingerprint: string;
-  readonly serial: string;
-  readonly subject: string;
-  readonly status: string;
-  readonly notBefore: Date;
-  readonly notAfter: Date;
-  readonly supersedeAt: Date | null;
-  readonly revokedAt: Date | null;
-  readonly revocationReason: string | null;
-}
-
-/** Its status as it is kept: whether it has ended meanwhile is the clock's to say. */
-function toCertificate(row: CertificateRow): Certificate {
-  return {
-    fingerprint: row.fingerprint,
-    serial: row.serial,
-    subject: row.subject,
-    status: row.status,
-    notBeforeMs: row.notBefore.getTime(),
-    notAfterMs: row.notAfter.getTime(),
-    ...(row.supersedeAt === null ? {} : { supersedeAtMs: row.supersedeAt.getTime() }),
-    ...(row.revokedAt === null ? {} : { revokedAtMs: row.revokedAt.getTime() }),
-    ...(row.revocationReason === null ? {} : { revocationReason: row.revocationReason }),
-  };
 }

@@ -191,6 +191,7 @@ function createCredentials({
     registerAuthority: async () => refuse(),
     proveAuthority: async () => refuse(),
     updateAuthority: async () => refuse(),
+    deleteAuthority: async () => refuse(),
     putRevocationList: async () => refuse(),
     getRevocationList: async () => refuse(),
     answerStatusRequest: async () => refuse(),

@@ -6,6 +6,7 @@ import { describeCertificateLife } from "./conformance/certificate-life.ts";
 import { describeClaims } from "./conformance/claims.ts";
 import { describeCertificates, describeSecrets } from "./conformance/credentials.ts";
 import { describeFailures } from "./conformance/failures.ts";
+import { describeForeignAuthorities } from "./conformance/foreign-authorities.ts";
 import { describeKeys } from "./conformance/keys.ts";
 import { gateway, makeDevice } from "./conformance/made-device.test-support.ts";
 import { describeOwnAuthorities } from "./conformance/own-authorities.ts";
@@ -39,6 +40,7 @@ export function describeDeviceApi(title: string, open: () => Promise<Harness>): 
     describeCertificates(given);
     describeCertificateLife(given);
     describeAuthorities(given);
+    describeForeignAuthorities(given);
     describeOwnAuthorities(given);
     describeRevocationLists(given);
     describeServerNames(given);

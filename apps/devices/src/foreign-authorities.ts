@@ -17,7 +17,7 @@ import { toAuthority } from "./own-authorities.ts";
 import type { AuthorityRecord, AuthorityStore, ProductStore, RevocationListStore } from "./ports.ts";
 import { parseTags } from "./tags.ts";
 
-export type ForeignAuthorityOperations = Pick<DeviceApi, "registerAuthority" | "proveAuthority" | "updateAuthority">;
+export type ForeignAuthorityOperations = Pick<DeviceApi, "registerAuthority" | "proveAuthority" | "updateAuthority" | "deleteAuthority">;
 
 export interface ForeignAuthorityDeps {
   readonly authorities: AuthorityStore;
@@ -49,13 +49,14 @@ export function createForeignAuthorityOperations(deps: ForeignAuthorityDeps): Fo
     async registerAuthority(caller, request) {
       assertMay(caller, "devices.registerAuthority");
       const tenantId = tenantOf(caller);
-      const { subjectNameSha256 } = readAuthority(request.certificatePem, clock.now());
+      const { subjectNameSha256, subjectKeyId, keyIds } = readAuthority(request.certificatePem, clock.now());
       const mode = parseMode(request.mode ?? "known");
       const template = request.template === undefined ? undefined : await parseTemplate(caller, request.template);
       assertTemplate(mode, template);
       const record: AuthorityRecord = {
         ...{ id: randomUUID(), tenantId, kind: "foreign", status: "pending", issuingPem: request.certificatePem, mode, template },
         ...{ nonce: randomBytes(20).toString("hex"), issuerName: subjectNameSha256, createdAtMs: clock.now() },
+        keyNames: { subjectKeyId, keyIds },
         list: { mode: parseListMode(request.crlMode ?? "auto"), url: request.crlUrl && parseListUrl(request.crlUrl), failures: 0 },
         route: request.byServerName === true ? parseRoute(deps, tenantId) : "",
       };
@@ -102,6 +103,14 @@ export function createForeignAuthorityOperations(deps: ForeignAuthorityDeps): Fo
       const fetch = (crlMode ?? crlUrl ?? status) !== undefined && { fetchAtMs: clock.now() };
       const patch = { ...(status && { status }), ...(mode && { mode }), ...(template && { template }), ...list, ...fetch };
       return toAuthority(await authorities.update(record.id, patch), deps);
+    },
+
+    async deleteAuthority(caller, { authorityId, force = false }) {
+      assertMay(caller, "devices.deleteAuthority");
+      const record = await getForeign(authorities, tenantOf(caller), authorityId);
+      if ((await authorities.removeForeign(record.id, { force, nowMs: clock.now() })) === "removed") return {};
+      const why = "the authority has certificates or claims that work or may work, or revocations that would be forgotten";
+      throw new PlatformError("failedPrecondition", `${why}; make it inactive, or delete it by force, with all of these`);
     },
   };
 }

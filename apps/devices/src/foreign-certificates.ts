@@ -21,7 +21,7 @@ export interface ForeignCertificateDeps {
 
 /** Devices of one authority that wait for approval. */
 export const pendingMax = 10_000;
-/** Authorities of one name that are tried for a stranger. */
+/** Authorities that are tried for a stranger. One whose key is named as the standards have it is among them, however many there are of its name. */
 const candidatesMax = 32;
 
 /** Reasons that say only that an authority is not the one. */
@@ -41,7 +41,8 @@ export type Welcome = (
 export function createWelcome(deps: ForeignCertificateDeps & { readonly suspensions: Pick<SuspensionStore, "has"> }): Welcome {
   const { authorities, certificates, clock, log } = deps;
   return async (der, identity, tenantId) => {
-    const candidates = await authorities.findByName(identity.issuerNameSha256, tenantId, candidatesMax);
+    const { issuerNameSha256: issuerName, authorityKeyId } = identity;
+    const candidates = await authorities.findCandidates({ issuerName, authorityKeyId, tenantId }, candidatesMax);
     let reason = "unknown";
     for (const authority of candidates) {
       if (tenantId === undefined && authority.route !== "") {

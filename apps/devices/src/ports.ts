@@ -128,6 +128,8 @@ export interface AuthorityRecord {
   readonly template?: ProvisioningTemplate | undefined;
   readonly nonce?: string | undefined;
   readonly issuerName?: string | undefined;
+  /** Of a foreign one: see pki's ForeignAuthority. */
+  readonly keyNames?: KeyNames;
   /** Of an own one that is revoked. */
   readonly revocation?: Revocation | undefined;
   /** Of the one that issues, while the root's key is not here: the root's last list. */
@@ -137,6 +139,20 @@ export interface AuthorityRecord {
   /** Of a foreign one. */
   readonly list?: ListKnowledge | undefined;
   readonly createdAtMs: number;
+}
+
+export interface KeyNames {
+  readonly subjectKeyId: string | undefined;
+  readonly keyIds: readonly string[];
+}
+
+/** Which foreign authorities may have signed a certificate. */
+export interface IssuerHints {
+  readonly issuerName: string;
+  /** What the certificate calls its issuer's key. */
+  readonly authorityKeyId: string | undefined;
+  /** The tenant that the device has named. */
+  readonly tenantId: string | undefined;
 }
 
 export interface RootList {
@@ -194,9 +210,19 @@ export interface AuthorityStore {
   /** Committed with the changes that make gateways look at its devices again. */
   update(authorityId: string, patch: AuthorityPatch): Promise<AuthorityRecord>;
   /**
-   * Active ones that carry this name and make devices known, at most `limit`: the tenant's, or without one those of all tenants, those on a route last.
+   * Active ones that carry the name and make devices known, at most `limit`: the tenant's, or without one those of all tenants. Those whose certificate calls their key
+   * otherwise are left out. First come those whose key has the name by the standards, which no other key can have; of the rest those on a route last, and
+   * of each tenant one before any tenant's second.
    */
-  findByName(issuerName: string, tenantId: string | undefined, limit: number): Promise<readonly AuthorityRecord[]>;
+  findCandidates(hints: IssuerHints, limit: number): Promise<readonly AuthorityRecord[]>;
+  /** Foreign ones of before keys' names were kept, at most `limit`. */
+  listUnnamed(limit: number): Promise<readonly AuthorityRecord[]>;
+  keepKeyNames(authorityId: string, names: KeyNames): Promise<void>;
+  /**
+   * `inUse` unless `force` is given: it has certificates or claims that work or may, or revocations made here that it must remember. With all of its certificates,
+   * claims and revocations. Committed with the changes that make gateways look at its devices again.
+   */
+  removeForeign(authorityId: string, options: { readonly force: boolean; readonly nowMs: number }): Promise<"removed" | "inUse">;
   /** What is on the authority's list and not over, at most `limit`. */
   revocations(authorityId: string, nowMs: number, limit: number): Promise<readonly RevokedSerial[]>;
   /** With `ownOnly`, not what the authority's own list says. */

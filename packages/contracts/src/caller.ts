@@ -76,6 +76,7 @@ export const operations = {
   "devices.registerAuthority": staff,
   "devices.proveAuthority": staff,
   "devices.updateAuthority": staff,
+  "devices.deleteAuthority": staff,
   "devices.putRevocationList": staff,
   "devices.getRevocationList": service,
   "devices.answerStatusRequest": service,

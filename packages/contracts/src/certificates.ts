@@ -178,6 +178,11 @@ export interface CertificateApi {
     },
   ): Promise<CertificateAuthority>;
   /**
+   * Deletes a registered authority; another tenant may register it then. `failedPrecondition` while certificates or claims of it work or may (pending, inactive), or
+   * revocations made here would be forgotten, unless `force` is given: then all of these go with it, and connections end within 2 s. Devices stay.
+   */
+  deleteAuthority(caller: Caller, request: { readonly authorityId: string; readonly force?: boolean }): Promise<Record<never, never>>;
+  /**
    * Replaces the list of what a registered authority has revoked, by one in PEM or in DER (`list`). `failedPrecondition` for one that is older than the
    * one there is (its number may not go back, nor the time it was made), and where lists are `off`.
    */

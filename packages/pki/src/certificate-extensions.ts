@@ -55,6 +55,16 @@ export function readAuthorityKeyId(fields: CertificateFields): string | undefine
   return keyId === undefined ? undefined : Buffer.from(keyId.content).toString("hex");
 }
 
+/**
+ * What authorities that follow the standards name this key: SHA-1 of its bits (RFC 5280 §4.2.1.2 method 1, what openssl does), and by SHA-256 (RFC 7093 §2 methods 1 and
+ * 4). Nobody finds another key with one of these names. Lowercase hex.
+ */
+export function createKeyIds(publicKeyInfo: Uint8Array): string[] {
+  const bits = readBits(readChildren(readDer(publicKeyInfo, derTag.sequence))[1]);
+  const sha1 = createHash("sha1").update(bits).digest("hex");
+  return [sha1, createKeyId(publicKeyInfo), createHash("sha256").update(publicKeyInfo).digest("hex")];
+}
+
 /** RFC 7093 §2 method 1: the leftmost 160 bits of the SHA-256 of the key's bits, so that no SHA-1 is needed. Lowercase hex. */
 export function createKeyId(publicKeyInfo: Uint8Array): string {
   const bits = readBits(readChildren(readDer(publicKeyInfo, derTag.sequence))[1]);

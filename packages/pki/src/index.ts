@@ -21,7 +21,7 @@ export {
   type TrustAnchor,
   verifyChain,
 } from "./chain.ts";
-export { type ForeignAuthority, readAuthority, readCertificateTimes } from "./foreign-authority.ts";
+export { type ForeignAuthority, readAuthority, readCertificateTimes, readKeyNames } from "./foreign-authority.ts";
 export { type CertificateIdentity, type IdentityFault, type IdentityResult, readIdentity } from "./identity.ts";
 export {
   type DeviceCertificateRequest,

@@ -134,6 +134,29 @@ export function authorityRoutes(app: Routes, { devices }: Services): void {
     },
     async (request) => toAuthorityAnswer(await devices.updateAuthority(request.caller, { ...request.params, ...request.body })),
   );
+  app.delete(
+    "/v1/authorities/:authorityId",
+    {
+      config: { operation: "devices.deleteAuthority", problems: ["notFound", "failedPrecondition"] },
+      schema: {
+        tags,
+        summary:
+          "Deletes a registered authority; while certificates or claims of it work, or revocations would be forgotten, only by force",
+        params: authorityPath,
+        querystring: z.strictObject({
+          force: z
+            .enum(["true", "false"])
+            .describe("true: its certificates, claims and revocations go with it, and connections end within 2 s. Devices stay.")
+            .exactOptional(),
+        }),
+        response: { 204: z.undefined().describe("Deleted.") },
+      },
+    },
+    async (request, reply) => {
+      await devices.deleteAuthority(request.caller, { ...request.params, force: request.query.force === "true" });
+      return reply.code(204).send();
+    },
+  );
   app.post(
     "/v1/authorities/:authorityId/prove",
     {

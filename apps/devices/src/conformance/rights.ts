@@ -45,6 +45,7 @@ function callsOn(api: DeviceApi, made: MadeDevice & { readonly authorityId?: str
     "devices.registerAuthority": (caller) => api.registerAuthority(caller, { certificatePem: "" }),
     "devices.proveAuthority": (caller) => api.proveAuthority(caller, { authorityId, certificatePem: "" }),
     "devices.updateAuthority": (caller) => api.updateAuthority(caller, { authorityId, status: "inactive" }),
+    "devices.deleteAuthority": (caller) => api.deleteAuthority(caller, { authorityId }),
     "devices.putRevocationList": (caller) => api.putRevocationList(caller, { authorityId, listPem: "" }),
     "devices.getRevocationList": (caller) => api.getRevocationList(caller, { authorityId }),
     "devices.answerStatusRequest": (caller) => api.answerStatusRequest(caller, { authorityId, request: Buffer.alloc(0) }),

@@ -1,7 +1,7 @@
 import type { Database } from "@mooring/db";
 import { olderThan } from "../list-rules.ts";
 import type { RevocationListStore } from "../ports.ts";
-import { productsOf, toRecord } from "./authority-store.ts";
+import { productsOf, toRecord } from "./authority-rows.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 
 /** What is known of registered authorities' lists, and what is on them. */

@@ -238,6 +238,8 @@ export const AuthorityScalarFieldEnum = {
   fingerprint: 'fingerprint',
   route: 'route',
   issuerName: 'issuerName',
+  subjectKeyId: 'subjectKeyId',
+  keyIds: 'keyIds',
   mode: 'mode',
   template: 'template',
   nonce: 'nonce',

@@ -52,6 +52,7 @@ export type AuthorityMinAggregateOutputType = {
   fingerprint: string | null
   route: string | null
   issuerName: string | null
+  subjectKeyId: string | null
   mode: string | null
   nonce: string | null
   crlNumber: bigint | null
@@ -86,6 +87,7 @@ export type AuthorityMaxAggregateOutputType = {
   fingerprint: string | null
   route: string | null
   issuerName: string | null
+  subjectKeyId: string | null
   mode: string | null
   nonce: string | null
   crlNumber: bigint | null
@@ -120,6 +122,8 @@ export type AuthorityCountAggregateOutputType = {
   fingerprint: number
   route: number
   issuerName: number
+  subjectKeyId: number
+  keyIds: number
   mode: number
   template: number
   nonce: number
@@ -167,6 +171,7 @@ export type AuthorityMinAggregateInputType = {
   fingerprint?: true | runtime.Types.Skip
   route?: true | runtime.Types.Skip
   issuerName?: true | runtime.Types.Skip
+  subjectKeyId?: true | runtime.Types.Skip
   mode?: true | runtime.Types.Skip
   nonce?: true | runtime.Types.Skip
   crlNumber?: true | runtime.Types.Skip
@@ -201,6 +206,7 @@ export type AuthorityMaxAggregateInputType = {
   fingerprint?: true | runtime.Types.Skip
   route?: true | runtime.Types.Skip
   issuerName?: true | runtime.Types.Skip
+  subjectKeyId?: true | runtime.Types.Skip
   mode?: true | runtime.Types.Skip
   nonce?: true | runtime.Types.Skip
   crlNumber?: true | runtime.Types.Skip
@@ -235,6 +241,8 @@ export type AuthorityCountAggregateInputType = {
   fingerprint?: true | runtime.Types.Skip
   route?: true | runtime.Types.Skip
   issuerName?: true | runtime.Types.Skip
+  subjectKeyId?: true | runtime.Types.Skip
+  keyIds?: true | runtime.Types.Skip
   mode?: true | runtime.Types.Skip
   template?: true | runtime.Types.Skip
   nonce?: true | runtime.Types.Skip
@@ -357,6 +365,8 @@ export type AuthorityGroupByOutputType = {
   fingerprint: string | null
   route: string
   issuerName: string | null
+  subjectKeyId: string | null
+  keyIds: string[]
   mode: string
   template: runtime.JsonValue | null
   nonce: string | null
@@ -415,6 +425,8 @@ export type AuthorityWhereInput = {
   fingerprint?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   route?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   issuerName?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  keyIds?: Prisma.StringNullableListFilter<"Authority"> | runtime.Types.Skip
   mode?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   template?: Prisma.JsonNullableFilter<"Authority"> | runtime.Types.Skip
   nonce?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
@@ -453,6 +465,8 @@ export type AuthorityOrderByWithRelationInput = {
   fingerprint?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   route?: Prisma.SortOrder | runtime.Types.Skip
   issuerName?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  subjectKeyId?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  keyIds?: Prisma.SortOrder | runtime.Types.Skip
   mode?: Prisma.SortOrder | runtime.Types.Skip
   template?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   nonce?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
@@ -495,6 +509,8 @@ export type AuthorityWhereUniqueInput = Prisma.AtLeast<{
   fingerprint?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
   route?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   issuerName?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
+  keyIds?: Prisma.StringNullableListFilter<"Authority"> | runtime.Types.Skip
   mode?: Prisma.StringFilter<"Authority"> | string | runtime.Types.Skip
   template?: Prisma.JsonNullableFilter<"Authority"> | runtime.Types.Skip
   nonce?: Prisma.StringNullableFilter<"Authority"> | string | null | runtime.Types.Skip
@@ -533,6 +549,8 @@ export type AuthorityOrderByWithAggregationInput = {
   fingerprint?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   route?: Prisma.SortOrder | runtime.Types.Skip
   issuerName?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  subjectKeyId?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  keyIds?: Prisma.SortOrder | runtime.Types.Skip
   mode?: Prisma.SortOrder | runtime.Types.Skip
   template?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   nonce?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
@@ -576,6 +594,8 @@ export type AuthorityScalarWhereWithAggregatesInput = {
   fingerprint?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
   route?: Prisma.StringWithAggregatesFilter<"Authority"> | string | runtime.Types.Skip
   issuerName?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
+  keyIds?: Prisma.StringNullableListFilter<"Authority"> | runtime.Types.Skip
   mode?: Prisma.StringWithAggregatesFilter<"Authority"> | string | runtime.Types.Skip
   template?: Prisma.JsonNullableWithAggregatesFilter<"Authority"> | runtime.Types.Skip
   nonce?: Prisma.StringNullableWithAggregatesFilter<"Authority"> | string | null | runtime.Types.Skip
@@ -611,6 +631,8 @@ export type AuthorityCreateInput = {
   fingerprint?: string | null | runtime.Types.Skip
   route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
+  subjectKeyId?: string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityCreatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
@@ -649,6 +671,8 @@ export type AuthorityUncheckedCreateInput = {
   fingerprint?: string | null | runtime.Types.Skip
   route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
+  subjectKeyId?: string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityCreatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
@@ -687,6 +711,8 @@ export type AuthorityUpdateInput = {
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityUpdatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -725,6 +751,8 @@ export type AuthorityUncheckedUpdateInput = {
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityUpdatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -763,6 +791,8 @@ export type AuthorityCreateManyInput = {
   fingerprint?: string | null | runtime.Types.Skip
   route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
+  subjectKeyId?: string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityCreatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
@@ -798,6 +828,8 @@ export type AuthorityUpdateManyMutationInput = {
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityUpdatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -833,6 +865,8 @@ export type AuthorityUncheckedUpdateManyInput = {
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityUpdatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -857,6 +891,14 @@ export type AuthorityScalarRelationFilter = {
   isNot?: Prisma.AuthorityWhereInput | runtime.Types.Skip
 }
 
+export type StringNullableListFilter<$PrismaModel = never> = {
+  equals?: string[] | Prisma.ListStringFieldRefInput<$PrismaModel> | null | runtime.Types.Skip
+  has?: string | Prisma.StringFieldRefInput<$PrismaModel> | null | runtime.Types.Skip
+  hasEvery?: string[] | Prisma.ListStringFieldRefInput<$PrismaModel> | runtime.Types.Skip
+  hasSome?: string[] | Prisma.ListStringFieldRefInput<$PrismaModel> | runtime.Types.Skip
+  isEmpty?: boolean | runtime.Types.Skip
+}
+
 export type AuthorityFingerprintRouteCompoundUniqueInput = {
   fingerprint: string
   route: string
@@ -878,6 +920,8 @@ export type AuthorityCountOrderByAggregateInput = {
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
   route?: Prisma.SortOrder | runtime.Types.Skip
   issuerName?: Prisma.SortOrder | runtime.Types.Skip
+  subjectKeyId?: Prisma.SortOrder | runtime.Types.Skip
+  keyIds?: Prisma.SortOrder | runtime.Types.Skip
   mode?: Prisma.SortOrder | runtime.Types.Skip
   template?: Prisma.SortOrder | runtime.Types.Skip
   nonce?: Prisma.SortOrder | runtime.Types.Skip
@@ -918,6 +962,7 @@ export type AuthorityMaxOrderByAggregateInput = {
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
   route?: Prisma.SortOrder | runtime.Types.Skip
   issuerName?: Prisma.SortOrder | runtime.Types.Skip
+  subjectKeyId?: Prisma.SortOrder | runtime.Types.Skip
   mode?: Prisma.SortOrder | runtime.Types.Skip
   nonce?: Prisma.SortOrder | runtime.Types.Skip
   crlNumber?: Prisma.SortOrder | runtime.Types.Skip
@@ -952,6 +997,7 @@ export type AuthorityMinOrderByAggregateInput = {
   fingerprint?: Prisma.SortOrder | runtime.Types.Skip
   route?: Prisma.SortOrder | runtime.Types.Skip
   issuerName?: Prisma.SortOrder | runtime.Types.Skip
+  subjectKeyId?: Prisma.SortOrder | runtime.Types.Skip
   mode?: Prisma.SortOrder | runtime.Types.Skip
   nonce?: Prisma.SortOrder | runtime.Types.Skip
   crlNumber?: Prisma.SortOrder | runtime.Types.Skip
@@ -1003,6 +1049,15 @@ export type AuthorityUpdateOneRequiredWithoutRevocationsNestedInput = {
   update?: Prisma.XOR<Prisma.XOR<Prisma.AuthorityUpdateToOneWithWhereWithoutRevocationsInput, Prisma.AuthorityUpdateWithoutRevocationsInput>, Prisma.AuthorityUncheckedUpdateWithoutRevocationsInput> | runtime.Types.Skip
 }
 
+export type AuthorityCreatekeyIdsInput = {
+  set: string[]
+}
+
+export type AuthorityUpdatekeyIdsInput = {
+  set?: string[] | runtime.Types.Skip
+  push?: string | string[] | runtime.Types.Skip
+}
+
 export type AuthorityCreateNestedOneWithoutClaimsInput = {
   create?: Prisma.XOR<Prisma.AuthorityCreateWithoutClaimsInput, Prisma.AuthorityUncheckedCreateWithoutClaimsInput> | runtime.Types.Skip
   connectOrCreate?: Prisma.AuthorityCreateOrConnectWithoutClaimsInput | runtime.Types.Skip
@@ -1033,6 +1088,8 @@ export type AuthorityCreateWithoutCertificatesInput = {
   fingerprint?: string | null | runtime.Types.Skip
   route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
+  subjectKeyId?: string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityCreatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
@@ -1070,6 +1127,8 @@ export type AuthorityUncheckedCreateWithoutCertificatesInput = {
   fingerprint?: string | null | runtime.Types.Skip
   route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
+  subjectKeyId?: string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityCreatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
@@ -1123,6 +1182,8 @@ export type AuthorityUpdateWithoutCertificatesInput = {
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityUpdatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1160,6 +1221,8 @@ export type AuthorityUncheckedUpdateWithoutCertificatesInput = {
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityUpdatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1197,6 +1260,8 @@ export type AuthorityCreateWithoutRevocationsInput = {
   fingerprint?: string | null | runtime.Types.Skip
   route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
+  subjectKeyId?: string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityCreatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
@@ -1234,6 +1299,8 @@ export type AuthorityUncheckedCreateWithoutRevocationsInput = {
   fingerprint?: string | null | runtime.Types.Skip
   route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
+  subjectKeyId?: string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityCreatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
@@ -1287,6 +1354,8 @@ export type AuthorityUpdateWithoutRevocationsInput = {
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityUpdatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1324,6 +1393,8 @@ export type AuthorityUncheckedUpdateWithoutRevocationsInput = {
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityUpdatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1361,6 +1432,8 @@ export type AuthorityCreateWithoutClaimsInput = {
   fingerprint?: string | null | runtime.Types.Skip
   route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
+  subjectKeyId?: string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityCreatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
@@ -1398,6 +1471,8 @@ export type AuthorityUncheckedCreateWithoutClaimsInput = {
   fingerprint?: string | null | runtime.Types.Skip
   route?: string | runtime.Types.Skip
   issuerName?: string | null | runtime.Types.Skip
+  subjectKeyId?: string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityCreatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: string | null | runtime.Types.Skip
@@ -1451,6 +1526,8 @@ export type AuthorityUpdateWithoutClaimsInput = {
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityUpdatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1488,6 +1565,8 @@ export type AuthorityUncheckedUpdateWithoutClaimsInput = {
   fingerprint?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   route?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   issuerName?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  subjectKeyId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyIds?: Prisma.AuthorityUpdatekeyIdsInput | string[] | runtime.Types.Skip
   mode?: Prisma.StringFieldUpdateOperationsInput | string | runtime.Types.Skip
   template?: Prisma.NullableJsonNullValueInput | runtime.InputJsonValue | runtime.Types.Skip
   nonce?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
@@ -1574,6 +1653,8 @@ export type AuthoritySelect<ExtArgs extends runtime.Types.Extensions.InternalArg
   fingerprint?: boolean | runtime.Types.Skip
   route?: boolean | runtime.Types.Skip
   issuerName?: boolean | runtime.Types.Skip
+  subjectKeyId?: boolean | runtime.Types.Skip
+  keyIds?: boolean | runtime.Types.Skip
   mode?: boolean | runtime.Types.Skip
   template?: boolean | runtime.Types.Skip
   nonce?: boolean | runtime.Types.Skip
@@ -1613,6 +1694,8 @@ export type AuthoritySelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ext
   fingerprint?: boolean | runtime.Types.Skip
   route?: boolean | runtime.Types.Skip
   issuerName?: boolean | runtime.Types.Skip
+  subjectKeyId?: boolean | runtime.Types.Skip
+  keyIds?: boolean | runtime.Types.Skip
   mode?: boolean | runtime.Types.Skip
   template?: boolean | runtime.Types.Skip
   nonce?: boolean | runtime.Types.Skip
@@ -1648,6 +1731,8 @@ export type AuthoritySelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ext
   fingerprint?: boolean | runtime.Types.Skip
   route?: boolean | runtime.Types.Skip
   issuerName?: boolean | runtime.Types.Skip
+  subjectKeyId?: boolean | runtime.Types.Skip
+  keyIds?: boolean | runtime.Types.Skip
   mode?: boolean | runtime.Types.Skip
   template?: boolean | runtime.Types.Skip
   nonce?: boolean | runtime.Types.Skip
@@ -1683,6 +1768,8 @@ export type AuthoritySelectScalar = {
   fingerprint?: boolean | runtime.Types.Skip
   route?: boolean | runtime.Types.Skip
   issuerName?: boolean | runtime.Types.Skip
+  subjectKeyId?: boolean | runtime.Types.Skip
+  keyIds?: boolean | runtime.Types.Skip
   mode?: boolean | runtime.Types.Skip
   template?: boolean | runtime.Types.Skip
   nonce?: boolean | runtime.Types.Skip
@@ -1702,7 +1789,7 @@ export type AuthoritySelectScalar = {
   createdAt?: boolean | runtime.Types.Skip
 }
 
-export type AuthorityOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "kind" | "status" | "rootPem" | "sealedRoot" | "revokedAt" | "revocationReason" | "rootList" | "rootListDue" | "issuingPem" | "sealedKey" | "fingerprint" | "route" | "issuerName" | "mode" | "template" | "nonce" | "crlNumber" | "crlMode" | "crlUrl" | "crlNextUpdate" | "crlThisUpdate" | "crlListNumber" | "crlDigest" | "crlLearnedAt" | "crlFetchAt" | "crlFailures" | "crlError" | "crlErrorAt" | "crlOverdueTold" | "createdAt", ExtArgs["result"]["authority"], runtime.Types.Skip>
+export type AuthorityOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"id" | "tenantId" | "kind" | "status" | "rootPem" | "sealedRoot" | "revokedAt" | "revocationReason" | "rootList" | "rootListDue" | "issuingPem" | "sealedKey" | "fingerprint" | "route" | "issuerName" | "subjectKeyId" | "keyIds" | "mode" | "template" | "nonce" | "crlNumber" | "crlMode" | "crlUrl" | "crlNextUpdate" | "crlThisUpdate" | "crlListNumber" | "crlDigest" | "crlLearnedAt" | "crlFetchAt" | "crlFailures" | "crlError" | "crlErrorAt" | "crlOverdueTold" | "createdAt", ExtArgs["result"]["authority"], runtime.Types.Skip>
 export type AuthorityInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   certificates?: boolean | Prisma.Authority$certificatesArgs<ExtArgs> | runtime.Types.Skip
   revocations?: boolean | Prisma.Authority$revocationsArgs<ExtArgs> | runtime.Types.Skip
@@ -1735,6 +1822,8 @@ export type $AuthorityPayload<ExtArgs extends runtime.Types.Extensions.InternalA
     fingerprint: string | null
     route: string
     issuerName: string | null
+    subjectKeyId: string | null
+    keyIds: string[]
     mode: string
     template: runtime.JsonValue | null
     nonce: string | null
@@ -2193,6 +2282,8 @@ export interface AuthorityFieldRefs {
   readonly fingerprint: Prisma.FieldRef<"Authority", 'String'>
   readonly route: Prisma.FieldRef<"Authority", 'String'>
   readonly issuerName: Prisma.FieldRef<"Authority", 'String'>
+  readonly subjectKeyId: Prisma.FieldRef<"Authority", 'String'>
+  readonly keyIds: Prisma.FieldRef<"Authority", 'String[]'>
   readonly mode: Prisma.FieldRef<"Authority", 'String'>
   readonly template: Prisma.FieldRef<"Authority", 'Json'>
   readonly nonce: Prisma.FieldRef<"Authority", 'String'>

@@ -183,6 +183,8 @@ function createCredentials({
     setCertificateStatus: async () => refuse(),
     issueKeyPair: async () => refuse(),
     renewCertificate: async () => refuse(),
+    enrollCertificate: async () => refuse(),
+    getAuthorityCertificates: async () => refuse(),
     registerCertificate: async () => refuse(),
     listAuthorities: async () => ({ authorities: [] }),
     rotateAuthority: async () => refuse(),

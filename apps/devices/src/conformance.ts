@@ -5,6 +5,7 @@ import { describeAuthorities } from "./conformance/authorities.ts";
 import { describeCertificateLife } from "./conformance/certificate-life.ts";
 import { describeClaims } from "./conformance/claims.ts";
 import { describeCertificates, describeSecrets } from "./conformance/credentials.ts";
+import { describeEnrollment } from "./conformance/enrollment.ts";
 import { describeFailures } from "./conformance/failures.ts";
 import { describeForeignAuthorities } from "./conformance/foreign-authorities.ts";
 import { describeKeys } from "./conformance/keys.ts";
@@ -39,6 +40,7 @@ export function describeDeviceApi(title: string, open: () => Promise<Harness>): 
     describeTopology(given);
     describeCertificates(given);
     describeCertificateLife(given);
+    describeEnrollment(given);
     describeAuthorities(given);
     describeForeignAuthorities(given);
     describeOwnAuthorities(given);

@@ -200,6 +200,8 @@ export interface AuthorityStore {
   find(tenantId: string, authorityId: string): Promise<AuthorityRecord | undefined>;
   /** Newest first. */
   list(tenantId: string, limit: number): Promise<readonly AuthorityRecord[]>;
+  /** The tenant that has own authorities, where it is the only one. */
+  findSoleTenant(): Promise<string | undefined>;
   /** `limit` when the tenant has `max` of them. */
   insertForeign(authority: AuthorityRecord, max: number): Promise<"inserted" | "limit">;
   /** `taken` when another has proved an authority with this fingerprint on the same route. With a URL, its list is fetched from there from now on. */
@@ -269,6 +271,12 @@ export interface InsertLimits {
   readonly renewed?: string;
 }
 
+export interface UsableCertificate {
+  readonly certificate: Certificate;
+  readonly pem: string;
+  readonly issuingPem: string;
+}
+
 /** A device that shows a certificate nobody has seen, to be made. */
 export interface NewArrival {
   readonly device: Device;
@@ -289,6 +297,8 @@ export interface CertificateStore {
   /** Newest first. */
   list(deviceId: string, limit: number): Promise<readonly Certificate[]>;
   find(deviceId: string, fingerprint: string): Promise<Certificate | undefined>;
+  /** Those that work or may, not yet replaced, with their authorities' certificates; at most `limit`. */
+  listUsable(deviceId: string, nowMs: number, limit: number): Promise<readonly UsableCertificate[]>;
   /** A certificate already revoked stays as it is. Undefined when the device has none with this fingerprint. */
   revoke(device: Device, fingerprint: string, revocation: Revocation): Promise<Certificate | undefined>;
   /** From `pending`, `active` or `inactive`; undefined when it is none of these any more. */

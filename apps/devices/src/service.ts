@@ -6,6 +6,7 @@ import { createCertificateOperations } from "./certificates.ts";
 import { createChangeFeed } from "./change-feed.ts";
 import { createClaimOperations } from "./claims.ts";
 import { createDeviceOperations } from "./devices.ts";
+import { createEnrollmentOperations } from "./enrollment.ts";
 import type { FailureBook } from "./failure-book.ts";
 import { createFailureOperations } from "./failures.ts";
 import { createForeignAuthorityOperations } from "./foreign-authorities.ts";
@@ -58,6 +59,7 @@ export function createDeviceService(deps: DeviceServiceDeps): DeviceApi {
     ...createProductOperations({ products, models, clock }),
     ...createDeviceOperations({ products, devices, clock }),
     ...createCertificateOperations({ ...issued, ...issuing }),
+    ...createEnrollmentOperations({ ...issued, ...issuing, tenantHost }),
     ...createClaimOperations({ ...issuing, claims }),
     ...createProvisioningOperations({ ...issuing, claims, askHook, failures, log, metrics }, conclude),
     ...createForeignCertificateOperations({ ...issued, claims, clock, log }),

@@ -91,11 +91,13 @@ export class TestDevices {
     return { certificateId: "ab", certificatePem: "PEM", ownershipToken: "TOKEN", ...key };
   }
 
+  provisionedPem = "PEM";
+
   async provisionDevice(_caller: Caller, { parameters, ...request }: ProvisioningRequest) {
     this.provisionings.push({ ...request, parameters });
     if (this.provisioningError !== undefined) throw this.provisioningError;
     const deviceName = parameters["serial"] ?? parameters["SerialNumber"] ?? "";
-    return { productKey, deviceName, certificatePem: "PEM", chainPem: "CHAIN", notAfterMs: 86_400_000 };
+    return { productKey, deviceName, certificatePem: this.provisionedPem, chainPem: "CHAIN", notAfterMs: 86_400_000 };
   }
 
   async authenticateSecret(
@@ -243,10 +245,24 @@ export class TestDevices {
     return { certificate, certificatePem: this.authorityPem, chainPem: "CHAIN", activateBeforeMs: 3_600_000 };
   }
 
-  async listAuthorities() {
+  readonly enrollments: object[] = [];
+
+  async enrollCertificate({ device }: Caller, request: { csrPem: string }) {
     this.#up();
-    const own = { authorityId: "a", kind: "own", status: "active", hasRootKey: true, mode: "known", byServerName: false, createdAtMs: 0 };
-    return { authorities: [{ ...own, certificatePem: this.authorityPem, rootPem: this.authorityPem }] };
+    this.enrollments.push({ ...request, deviceName: device?.deviceName });
+    const times = { notBeforeMs: 0, notAfterMs: 86_400_000 };
+    const certificate = { fingerprint: "cd", serial: "02", subject: "CN=x", status: "active", ...times };
+    return { certificate, certificatePem: this.authorityPem, chainPem: "CHAIN" };
+  }
+
+  /** What was said of whose authorities are asked for. */
+  readonly askedAuthorities: object[] = [];
+
+  async getAuthorityCertificates(_caller: Caller, request: { productKey?: string; serverName?: string }) {
+    this.#up();
+    this.askedAuthorities.push(request);
+    if (request.productKey !== undefined && request.productKey !== productKey) throw new PlatformError("notFound", "whose is not known");
+    return { certificatesPem: this.authorityPem };
   }
 
   revoke(device: DeviceRef): void {

@@ -68,6 +68,8 @@ export const operations = {
   "devices.setCertificateStatus": staff,
   "devices.issueKeyPair": staff,
   "devices.renewCertificate": ["device"],
+  "devices.enrollCertificate": ["device"],
+  "devices.getAuthorityCertificates": service,
   "devices.registerCertificate": staff,
   "devices.listAuthorities": [...readers, "device"],
   "devices.rotateAuthority": ["owner"],

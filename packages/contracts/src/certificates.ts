@@ -131,6 +131,19 @@ export interface CertificateApi {
     caller: Caller,
     request: { readonly csrPem: string; readonly fingerprint: string; readonly keepsOld?: boolean },
   ): Promise<RenewedCertificate>;
+  /**
+   * For a device that proved itself otherwise and has no certificate that works or may: its first one. With the key of one that it has got before, that one.
+   * `failedPrecondition` where it has another: that one is renewed. So whoever has a secret alone gets no certificate beside the device's.
+   */
+  enrollCertificate(caller: Caller, request: { readonly csrPem: string }): Promise<IssuedCertificate>;
+  /**
+   * The certificates of a tenant's own authorities, roots last, without those that are revoked: the tenant of the product, or that of the host name, or the only one there
+   * is. `notFound` otherwise.
+   */
+  getAuthorityCertificates(
+    caller: Caller,
+    request: { readonly productKey?: string; readonly serverName?: string },
+  ): Promise<{ readonly certificatesPem: string }>;
   /** Makes a certificate that a registered authority has signed one of the device's. Not idempotent: `alreadyExists`. */
   registerCertificate(caller: Caller, request: DeviceAddress & { readonly certificatePem: string }): Promise<Certificate>;
   /** Newest first, at most 1,000. A device hears of own ones alone. */

@@ -5,6 +5,7 @@ import { AsnConvert } from "@peculiar/asn1-schema";
 import { assertDer, DerError } from "./der.ts";
 import { isAllowedSignatureAlgorithm, judgePublicKey, type KeyKind, verifySignature } from "./keys.ts";
 import { parsePem } from "./pem.ts";
+import { x509 } from "./x509-library.ts";
 
 /** A request with an 8192-bit key is 3 KB. */
 export const requestBytesMax = 16 * 1024;
@@ -16,6 +17,10 @@ const accepted: ReadonlySet<KeyKind> = new Set<KeyKind>(["ec-p256", "ec-p384", "
  * Throws invalidArgument at `pointer` naming what is wrong: size, PEM, several requests, key type or strength, algorithm, signature.
  */
 export function parseCertificateRequest(csrPem: string, pointer = "/csrPem"): Buffer {
+  return readRequestPem(csrPem, pointer, (bytes) => readRequest(bytes, pointer));
+}
+
+function readRequestPem<T>(csrPem: string, pointer: string, read: (bytes: Uint8Array) => T): T {
   const blocks = parsePem(csrPem, requestBytesMax, pointer);
   if (blocks.some(({ label }) => label.endsWith("PRIVATE KEY")))
     throw invalidField(pointer, "holds a private key, which must never leave the device");
@@ -25,10 +30,25 @@ export function parseCertificateRequest(csrPem: string, pointer = "/csrPem"): Bu
     throw invalidField(pointer, "must be a CERTIFICATE REQUEST");
   if (blocks.length > 1) throw invalidField(pointer, `holds ${blocks.length} PEM blocks instead of one request`);
   try {
-    return readRequest(block.der, pointer);
+    return read(block.der);
   } catch (error) {
     throw error instanceof DerError ? invalidField(pointer, "is not a well-formed certificate request") : error;
   }
+}
+
+/** What a request calls who asks: the first serialNumber (2.5.4.5) and common name of its subject. Nothing is proved by it. */
+export interface RequestName {
+  readonly serialNumber: string | undefined;
+  readonly commonName: string | undefined;
+}
+
+/** Throws as `parseCertificateRequest` does, apart from what is about key and signature. */
+export function readRequestName(csrPem: string, pointer = "/csrPem"): RequestName {
+  return readRequestPem(csrPem, pointer, (bytes) => {
+    assertDer(bytes);
+    const name = new x509.Name(AsnConvert.serialize(takeApart(bytes).certificationRequestInfo.subject));
+    return { serialNumber: name.getField("2.5.4.5")[0], commonName: name.getField("2.5.4.3")[0] };
+  });
 }
 
 function readRequest(bytes: Uint8Array, pointer: string): Buffer {

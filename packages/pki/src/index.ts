@@ -1,6 +1,6 @@
 export { type Authority, type AuthorityRequest, createIssuingAuthority, createRootAuthority } from "./authority.ts";
 export { certificateBytesMax } from "./certificate-fields.ts";
-export { requestBytesMax } from "./certificate-request.ts";
+export { parseCertificateRequest, type RequestName, readRequestName, requestBytesMax } from "./certificate-request.ts";
 export {
   type CertificateStatus,
   createStatusFailure,

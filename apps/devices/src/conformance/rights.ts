@@ -37,6 +37,8 @@ function callsOn(api: DeviceApi, made: MadeDevice & { readonly authorityId?: str
     "devices.setCertificateStatus": (caller) => api.setCertificateStatus(caller, { ...address, fingerprint, status: "inactive" }),
     "devices.issueKeyPair": (caller) => api.issueKeyPair(caller, address),
     "devices.renewCertificate": (caller) => api.renewCertificate(caller, { csrPem: "", fingerprint }),
+    "devices.enrollCertificate": (caller) => api.enrollCertificate(caller, { csrPem: "" }),
+    "devices.getAuthorityCertificates": (caller) => api.getAuthorityCertificates(caller, {}),
     "devices.registerCertificate": (caller) => api.registerCertificate(caller, { ...address, certificatePem: certificate.certificatePem }),
     "devices.listAuthorities": (caller) => api.listAuthorities(caller, {}),
     "devices.rotateAuthority": (caller) => api.rotateAuthority(caller, {}),

@@ -89,6 +89,16 @@ export function createAuthorityStore({ prisma }: Pick<Database, "prisma">, log: 
         return toRecord(row);
       }),
 
+    async findSoleTenant() {
+      const [first, second] = await prisma.authority.findMany({
+        where: { kind: "own" },
+        distinct: ["tenantId"],
+        select: { tenantId: true },
+        take: 2,
+      });
+      return second === undefined ? first?.tenantId : undefined;
+    },
+
     ...createForeignAuthorityStore(prisma, log),
 
     async revocations(authorityId, nowMs, limit) {

@@ -48,6 +48,12 @@ export function createCertificateStore({ prisma }: Pick<Database, "prisma">, log
       return certificate;
     },
 
+    async listUsable(deviceId, nowMs, limit) {
+      const where = { deviceId, ...usableAt(nowMs), supersedeAt: null };
+      const rows = await prisma.certificate.findMany({ where, include: { authority: { select: { issuingPem: true } } }, take: limit });
+      return rows.map((row) => ({ certificate: toCertificate(row), pem: row.pem, issuingPem: row.authority.issuingPem }));
+    },
+
     revoke: ({ deviceId, productKey }, fingerprint, { revokedAtMs, reason }) =>
       log.commit(async (tx, record) => {
         const at = new Date(revokedAtMs);
@@ -84,10 +90,14 @@ const lockDeviceById = (tx: Transaction, deviceId: string) =>
   tx.$queryRaw`SELECT 1 AS locked FROM devices WHERE id = ${deviceId}::uuid FOR UPDATE`;
 
 /** Those that work, or will once somebody says so. */
+const usableAt = (nowMs: number) => ({
+  status: { in: ["pending", "active", "inactive"] },
+  notAfter: { gt: new Date(nowMs) },
+  authority: { status: { not: "revoked" } },
+});
+
 function countUsable(tx: Transaction, deviceId: string, nowMs: number): Promise<number> {
-  return tx.certificate.count({
-    where: { deviceId, status: { in: ["pending", "active", "inactive"] }, supersedeAt: null, notAfter: { gt: new Date(nowMs) } },
-  });
+  return tx.certificate.count({ where: { deviceId, ...usableAt(nowMs), supersedeAt: null } });
 }
 
 /** A second renewal of one certificate does not prolong its overlap. */

@@ -22,11 +22,11 @@ import type { Uplink } from "../route/uplink.ts";
 import { admitSockets, boundAddress, peerAddress } from "../sockets.ts";
 import { deviceTlsOptions, renewTicketKeys } from "../tls.ts";
 import { createHttpCalls, type HttpCalls, type HttpCallsDeps } from "./calls.ts";
-import { answerEst, type EstDevices, estStart } from "./est.ts";
+import { addEst, type EstDeps } from "./est.ts";
 import { createIdentify, httpProtocol } from "./identify.ts";
 import { sayMessage } from "./message.ts";
 import { refuseBytes, sendProblem } from "./problem.ts";
-import { addProvisioning, type HttpProvisioningDeps } from "./provisioning.ts";
+import { addProvisioning } from "./provisioning.ts";
 import { addRegistration, type HttpRegistrationDeps } from "./registration.ts";
 import { addTokenRoutes, type TokenDoorDeps } from "./token-door.ts";
 
@@ -34,7 +34,7 @@ export interface HttpDoorDeps
   extends Omit<HttpRegistrationDeps, "devices">,
     Omit<TokenDoorDeps, "devices" | "guard" | "onKnown" | "enter">,
     HttpCallsDeps {
-  readonly devices: HttpRegistrationDeps["devices"] & TokenDoorDeps["devices"] & EstDevices & HttpProvisioningDeps["devices"];
+  readonly devices: HttpRegistrationDeps["devices"] & TokenDoorDeps["devices"] & EstDeps["devices"];
   readonly uplink: Pick<Uplink, "handle">;
   readonly spaces: Spaces;
   readonly refusals: Pick<Refusals, "add">;
@@ -100,6 +100,7 @@ export async function startHttpDoor(
   addRegistration(app, deps);
   addProvisioning(app, deps);
   const onKnown = ({ raw }: FastifyRequest): void => sockets.ticketOf(raw.socket)?.known();
+  addEst(app, { ...deps, identify, onKnown, enter: underWay.enter });
   addTokenRoutes(app, { ...deps, onKnown, enter: underWay.enter });
   // One route for all topics: what a path means is the topic table's to say.
   app.route({
@@ -154,7 +155,6 @@ interface Exchange {
 async function answer(deps: HttpDoorDeps, calls: HttpCalls, identity: DeviceIdentity, exchange: Exchange): Promise<FastifyReply> {
   const { request } = exchange;
   const topic = topicOf(request.url);
-  if (topic.startsWith(estStart)) return answerEst(deps.devices, identity, topic.slice(estStart.length), exchange);
   const { device } = identity;
   if (!isOwnTopic(device, topic)) {
     deps.counters.refusedForeignTopic++;

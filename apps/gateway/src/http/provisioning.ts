@@ -37,8 +37,9 @@ export function addProvisioning(app: Pick<FastifyInstance, "route">, deps: HttpP
   });
 }
 
-async function identifyClaim(
-  { devices, guard, rare }: HttpProvisioningDeps,
+/** The claim whose certificate the connection has shown. Throws `unauthenticated`, or what says that nobody could tell. */
+export async function identifyClaim(
+  { devices, guard, rare }: Pick<HttpProvisioningDeps, "devices" | "guard" | "rare">,
   socket: TLSSocket,
   origin: { readonly protocol: string; readonly address: string },
 ): Promise<ClaimIdentity> {
@@ -64,7 +65,7 @@ async function identifyClaim(
   }
 }
 
-function rename(error: unknown): never {
+export function rename(error: unknown): never {
   if (!(error instanceof PlatformError)) throw error;
   const issues = error.details.issues?.map(({ pointer, ...issue }) => ({ ...issue, pointer: nativeField(pointer) }));
   throw new PlatformError(error.code, nativeField(error.message), { cause: error, ...(issues && { issues }) });

@@ -91,13 +91,22 @@ export async function answerProvisioning(
   }
 }
 
+export interface NativeAnswer {
+  readonly productKey: string;
+  readonly deviceName: string;
+  readonly certificatePem: string;
+  readonly chainPem: string;
+  /** RFC 3339. */
+  readonly notAfter: string;
+}
+
 /** A device that is provisioned natively, as its answer says it. Throws what is wrong. */
 export async function provisionNatively(
   { devices, guard }: ProvisioningDeps,
   claim: ClaimIdentity,
   request: JsonObject,
   origin: SignOnOrigin,
-): Promise<object> {
+): Promise<NativeAnswer> {
   assertRate(guard, claim, origin);
   const csrPem = textOf(request, "csr", "/csr");
   const serial = textOf(request, request["serial"] === undefined ? "deviceName" : "serial", "/serial");

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file mooring/devices/v1/certificates.proto.
  */
 export const file_mooring_devices_v1_certificates: GenFile = /*@__PURE__*/
-  fileDesc("CiVtb29yaW5nL2RldmljZXMvdjEvY2VydGlmaWNhdGVzLnByb3RvEhJtb29yaW5nLmRldmljZXMudjEi8gIKC0NlcnRpZmljYXRlEhMKC2ZpbmdlcnByaW50GAEgASgJEg4KBnNlcmlhbBgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEg4KBnN0YXR1cxgEIAEoCRIuCgpub3RfYmVmb3JlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglub3RfYWZ0ZXIYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh4KEXJldm9jYXRpb25fcmVhc29uGAggASgJSACIAQESMAoMc3VwZXJzZWRlX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCgpyZXZva2VkX2J5GAogASgJSAGIAQFCFAoSX3Jldm9jYXRpb25fcmVhc29uQg0KC19yZXZva2VkX2J5IqgBChJDZXJ0aWZpY2F0ZVByb2ZpbGUSGgoNdmFsaWRpdHlfZGF5cxgBIAEoBUgAiAEBEhkKDG9yZ2FuaXphdGlvbhgCIAEoCUgBiAEBEiAKE29yZ2FuaXphdGlvbmFsX3VuaXQYAyABKAlIAogBAUIQCg5fdmFsaWRpdHlfZGF5c0IPCg1fb3JnYW5pemF0aW9uQhYKFF9vcmdhbml6YXRpb25hbF91bml0ImwKG1NldENlcnRpZmljYXRlU3RhdHVzUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRITCgtmaW5nZXJwcmludBgDIAEoCRIOCgZzdGF0dXMYBCABKAkitQEKE0lzc3VlS2V5UGFpclJlcXVlc3QSEwoLcHJvZHVjdF9rZXkYASABKAkSEwoLZGV2aWNlX25hbWUYAiABKAkSFQoIa2V5X3R5cGUYAyABKAlIAIgBARIaCg12YWxpZGl0eV9kYXlzGAQgASgFSAGIAQESFQoIcGFzc3dvcmQYBSABKAlIAogBAUILCglfa2V5X3R5cGVCEAoOX3ZhbGlkaXR5X2RheXNCCwoJX3Bhc3N3b3JkIsoBChRJc3N1ZUtleVBhaXJSZXNwb25zZRI0CgtjZXJ0aWZpY2F0ZRgBIAEoCzIfLm1vb3JpbmcuZGV2aWNlcy52MS5DZXJ0aWZpY2F0ZRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAiABKAkSEQoJY2hhaW5fcGVtGAMgASgJEhwKD3ByaXZhdGVfa2V5X3BlbRgEIAEoCUgAiAEBEhMKBnBrY3MxMhgFIAEoDEgBiAEBQhIKEF9wcml2YXRlX2tleV9wZW1CCQoHX3BrY3MxMiJlChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIPCgdjc3JfcGVtGAEgASgJEhMKC2ZpbmdlcnByaW50GAIgASgJEhYKCWtlZXBzX29sZBgDIAEoCEgAiAEBQgwKCl9rZWVwc19vbGQisQEKGFJlbmV3Q2VydGlmaWNhdGVSZXNwb25zZRI0CgtjZXJ0aWZpY2F0ZRgBIAEoCzIfLm1vb3JpbmcuZGV2aWNlcy52MS5DZXJ0aWZpY2F0ZRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAiABKAkSEQoJY2hhaW5fcGVtGAMgASgJEjMKD2FjdGl2YXRlX2JlZm9yZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiXwoaUmVnaXN0ZXJDZXJ0aWZpY2F0ZVJlcXVlc3QSEwoLcHJvZHVjdF9rZXkYASABKAkSEwoLZGV2aWNlX25hbWUYAiABKAkSFwoPY2VydGlmaWNhdGVfcGVtGAMgASgJIsYBChRQcm92aXNpb25pbmdUZW1wbGF0ZRITCgtwcm9kdWN0X2tleRgBIAEoCRIZCgxuYW1lX3BhdHRlcm4YAiABKAlIAIgBARJACgR0YWdzGAMgAygLMjIubW9vcmluZy5kZXZpY2VzLnYxLlByb3Zpc2lvbmluZ1RlbXBsYXRlLlRhZ3NFbnRyeRorCglUYWdzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIPCg1fbmFtZV9wYXR0ZXJuIvsCChRSZXZvY2F0aW9uTGlzdFN0YXR1cxIMCgRtb2RlGAEgASgJEg0KBXN0YXRlGAIgASgJEhAKA3VybBgDIAEoCUgAiAEBEhMKBm51bWJlchgEIAEoCUgBiAEBEi8KC3RoaXNfdXBkYXRlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtuZXh0X3VwZGF0ZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKbGVhcm5lZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKbmV4dF9mZXRjaBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEgoFZXJyb3IYCSABKAlIAogBARIsCghlcnJvcl9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCBgoEX3VybEIJCgdfbnVtYmVyQggKBl9lcnJvciKBBQoUQ2VydGlmaWNhdGVBdXRob3JpdHkSFAoMYXV0aG9yaXR5X2lkGAEgASgJEgwKBGtpbmQYAiABKAkSDgoGc3RhdHVzGAMgASgJEhcKD2NlcnRpZmljYXRlX3BlbRgEIAEoCRIVCghyb290X3BlbRgFIAEoCUgAiAEBEhQKDGhhc19yb290X2tleRgGIAEoCBIMCgRtb2RlGAcgASgJEjoKCHRlbXBsYXRlGAggASgLMigubW9vcmluZy5kZXZpY2VzLnYxLlByb3Zpc2lvbmluZ1RlbXBsYXRlEhIKBW5vbmNlGAkgASgJSAGIAQESLAoIbGlzdF9kdWUYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmNyZWF0ZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkEKD3Jldm9jYXRpb25fbGlzdBgMIAEoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5SZXZvY2F0aW9uTGlzdFN0YXR1cxIWCg5ieV9zZXJ2ZXJfbmFtZRgNIAEoCBIYCgtzZXJ2ZXJfbmFtZRgOIAEoCUgCiAEBEi4KCnJldm9rZWRfYXQYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh4KEXJldm9jYXRpb25fcmVhc29uGBAgASgJSAOIAQESMQoNcm9vdF9saXN0X2R1ZRgRIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCCwoJX3Jvb3RfcGVtQggKBl9ub25jZUIOCgxfc2VydmVyX25hbWVCFAoSX3Jldm9jYXRpb25fcmVhc29uIlgKF0xpc3RBdXRob3JpdGllc1Jlc3BvbnNlEj0KC2F1dGhvcml0aWVzGAEgAygLMigubW9vcmluZy5kZXZpY2VzLnYxLkNlcnRpZmljYXRlQXV0aG9yaXR5IkQKFlJvdGF0ZUF1dGhvcml0eVJlcXVlc3QSGQoMcm9vdF9rZXlfcGVtGAEgASgJSACIAQFCDwoNX3Jvb3Rfa2V5X3BlbSJ6ChZSZXZva2VBdXRob3JpdHlSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCRITCgZyZWFzb24YAiABKAlIAIgBARIZCgxyb290X2tleV9wZW0YAyABKAlIAYgBAUIJCgdfcmVhc29uQg8KDV9yb290X2tleV9wZW0iPQoTVGFrZVJvb3RLZXlSZXNwb25zZRIUCgxyb290X2tleV9wZW0YASABKAkSEAoIcm9vdF9wZW0YAiABKAkigQIKGFJlZ2lzdGVyQXV0aG9yaXR5UmVxdWVzdBIXCg9jZXJ0aWZpY2F0ZV9wZW0YASABKAkSEQoEbW9kZRgCIAEoCUgAiAEBEjoKCHRlbXBsYXRlGAMgASgLMigubW9vcmluZy5kZXZpY2VzLnYxLlByb3Zpc2lvbmluZ1RlbXBsYXRlEhUKCGNybF9tb2RlGAQgASgJSAGIAQESFAoHY3JsX3VybBgFIAEoCUgCiAEBEhsKDmJ5X3NlcnZlcl9uYW1lGAYgASgISAOIAQFCBwoFX21vZGVCCwoJX2NybF9tb2RlQgoKCF9jcmxfdXJsQhEKD19ieV9zZXJ2ZXJfbmFtZSJGChVQcm92ZUF1dGhvcml0eVJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhcKD2NlcnRpZmljYXRlX3BlbRgCIAEoCSLsAQoWVXBkYXRlQXV0aG9yaXR5UmVxdWVzdBIUCgxhdXRob3JpdHlfaWQYASABKAkSEwoGc3RhdHVzGAIgASgJSACIAQESEQoEbW9kZRgDIAEoCUgBiAEBEjoKCHRlbXBsYXRlGAQgASgLMigubW9vcmluZy5kZXZpY2VzLnYxLlByb3Zpc2lvbmluZ1RlbXBsYXRlEhUKCGNybF9tb2RlGAUgASgJSAKIAQESFAoHY3JsX3VybBgGIAEoCUgDiAEBQgkKB19zdGF0dXNCBwoFX21vZGVCCwoJX2NybF9tb2RlQgoKCF9jcmxfdXJsIkwKFkRlbGV0ZUF1dGhvcml0eVJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhIKBWZvcmNlGAIgASgISACIAQFCCAoGX2ZvcmNlInAKGFB1dFJldm9jYXRpb25MaXN0UmVxdWVzdBIUCgxhdXRob3JpdHlfaWQYASABKAkSFQoIbGlzdF9wZW0YAiABKAlIAIgBARIRCgRsaXN0GAMgASgMSAGIAQFCCwoJX2xpc3RfcGVtQgcKBV9saXN0IlIKGEdldFJldm9jYXRpb25MaXN0UmVxdWVzdBIUCgxhdXRob3JpdHlfaWQYASABKAkSFAoHb2Zfcm9vdBgCIAEoCEgAiAEBQgoKCF9vZl9yb290IikKGUdldFJldm9jYXRpb25MaXN0UmVzcG9uc2USDAoEbGlzdBgBIAEoDCJDChpBbnN3ZXJTdGF0dXNSZXF1ZXN0UmVxdWVzdBIUCgxhdXRob3JpdHlfaWQYASABKAkSDwoHcmVxdWVzdBgCIAEoDCIvChtBbnN3ZXJTdGF0dXNSZXF1ZXN0UmVzcG9uc2USEAoIcmVzcG9uc2UYASABKAxiBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("CiVtb29yaW5nL2RldmljZXMvdjEvY2VydGlmaWNhdGVzLnByb3RvEhJtb29yaW5nLmRldmljZXMudjEi8gIKC0NlcnRpZmljYXRlEhMKC2ZpbmdlcnByaW50GAEgASgJEg4KBnNlcmlhbBgCIAEoCRIPCgdzdWJqZWN0GAMgASgJEg4KBnN0YXR1cxgEIAEoCRIuCgpub3RfYmVmb3JlGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglub3RfYWZ0ZXIYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh4KEXJldm9jYXRpb25fcmVhc29uGAggASgJSACIAQESMAoMc3VwZXJzZWRlX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCgpyZXZva2VkX2J5GAogASgJSAGIAQFCFAoSX3Jldm9jYXRpb25fcmVhc29uQg0KC19yZXZva2VkX2J5IqgBChJDZXJ0aWZpY2F0ZVByb2ZpbGUSGgoNdmFsaWRpdHlfZGF5cxgBIAEoBUgAiAEBEhkKDG9yZ2FuaXphdGlvbhgCIAEoCUgBiAEBEiAKE29yZ2FuaXphdGlvbmFsX3VuaXQYAyABKAlIAogBAUIQCg5fdmFsaWRpdHlfZGF5c0IPCg1fb3JnYW5pemF0aW9uQhYKFF9vcmdhbml6YXRpb25hbF91bml0ImwKG1NldENlcnRpZmljYXRlU3RhdHVzUmVxdWVzdBITCgtwcm9kdWN0X2tleRgBIAEoCRITCgtkZXZpY2VfbmFtZRgCIAEoCRITCgtmaW5nZXJwcmludBgDIAEoCRIOCgZzdGF0dXMYBCABKAkitQEKE0lzc3VlS2V5UGFpclJlcXVlc3QSEwoLcHJvZHVjdF9rZXkYASABKAkSEwoLZGV2aWNlX25hbWUYAiABKAkSFQoIa2V5X3R5cGUYAyABKAlIAIgBARIaCg12YWxpZGl0eV9kYXlzGAQgASgFSAGIAQESFQoIcGFzc3dvcmQYBSABKAlIAogBAUILCglfa2V5X3R5cGVCEAoOX3ZhbGlkaXR5X2RheXNCCwoJX3Bhc3N3b3JkIsoBChRJc3N1ZUtleVBhaXJSZXNwb25zZRI0CgtjZXJ0aWZpY2F0ZRgBIAEoCzIfLm1vb3JpbmcuZGV2aWNlcy52MS5DZXJ0aWZpY2F0ZRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAiABKAkSEQoJY2hhaW5fcGVtGAMgASgJEhwKD3ByaXZhdGVfa2V5X3BlbRgEIAEoCUgAiAEBEhMKBnBrY3MxMhgFIAEoDEgBiAEBQhIKEF9wcml2YXRlX2tleV9wZW1CCQoHX3BrY3MxMiJlChdSZW5ld0NlcnRpZmljYXRlUmVxdWVzdBIPCgdjc3JfcGVtGAEgASgJEhMKC2ZpbmdlcnByaW50GAIgASgJEhYKCWtlZXBzX29sZBgDIAEoCEgAiAEBQgwKCl9rZWVwc19vbGQiKwoYRW5yb2xsQ2VydGlmaWNhdGVSZXF1ZXN0Eg8KB2Nzcl9wZW0YASABKAkidQofR2V0QXV0aG9yaXR5Q2VydGlmaWNhdGVzUmVxdWVzdBIYCgtwcm9kdWN0X2tleRgBIAEoCUgAiAEBEhgKC3NlcnZlcl9uYW1lGAIgASgJSAGIAQFCDgoMX3Byb2R1Y3Rfa2V5Qg4KDF9zZXJ2ZXJfbmFtZSI8CiBHZXRBdXRob3JpdHlDZXJ0aWZpY2F0ZXNSZXNwb25zZRIYChBjZXJ0aWZpY2F0ZXNfcGVtGAEgASgJIrEBChhSZW5ld0NlcnRpZmljYXRlUmVzcG9uc2USNAoLY2VydGlmaWNhdGUYASABKAsyHy5tb29yaW5nLmRldmljZXMudjEuQ2VydGlmaWNhdGUSFwoPY2VydGlmaWNhdGVfcGVtGAIgASgJEhEKCWNoYWluX3BlbRgDIAEoCRIzCg9hY3RpdmF0ZV9iZWZvcmUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIl8KGlJlZ2lzdGVyQ2VydGlmaWNhdGVSZXF1ZXN0EhMKC3Byb2R1Y3Rfa2V5GAEgASgJEhMKC2RldmljZV9uYW1lGAIgASgJEhcKD2NlcnRpZmljYXRlX3BlbRgDIAEoCSLGAQoUUHJvdmlzaW9uaW5nVGVtcGxhdGUSEwoLcHJvZHVjdF9rZXkYASABKAkSGQoMbmFtZV9wYXR0ZXJuGAIgASgJSACIAQESQAoEdGFncxgDIAMoCzIyLm1vb3JpbmcuZGV2aWNlcy52MS5Qcm92aXNpb25pbmdUZW1wbGF0ZS5UYWdzRW50cnkaKwoJVGFnc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCDwoNX25hbWVfcGF0dGVybiL7AgoUUmV2b2NhdGlvbkxpc3RTdGF0dXMSDAoEbW9kZRgBIAEoCRINCgVzdGF0ZRgCIAEoCRIQCgN1cmwYAyABKAlIAIgBARITCgZudW1iZXIYBCABKAlIAYgBARIvCgt0aGlzX3VwZGF0ZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLbmV4dF91cGRhdGUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmxlYXJuZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCm5leHRfZmV0Y2gYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhIKBWVycm9yGAkgASgJSAKIAQESLAoIZXJyb3JfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgYKBF91cmxCCQoHX251bWJlckIICgZfZXJyb3IigQUKFENlcnRpZmljYXRlQXV0aG9yaXR5EhQKDGF1dGhvcml0eV9pZBgBIAEoCRIMCgRraW5kGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YBCABKAkSFQoIcm9vdF9wZW0YBSABKAlIAIgBARIUCgxoYXNfcm9vdF9rZXkYBiABKAgSDAoEbW9kZRgHIAEoCRI6Cgh0ZW1wbGF0ZRgIIAEoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5Qcm92aXNpb25pbmdUZW1wbGF0ZRISCgVub25jZRgJIAEoCUgBiAEBEiwKCGxpc3RfZHVlGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpjcmVhdGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBJBCg9yZXZvY2F0aW9uX2xpc3QYDCABKAsyKC5tb29yaW5nLmRldmljZXMudjEuUmV2b2NhdGlvbkxpc3RTdGF0dXMSFgoOYnlfc2VydmVyX25hbWUYDSABKAgSGAoLc2VydmVyX25hbWUYDiABKAlIAogBARIuCgpyZXZva2VkX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIeChFyZXZvY2F0aW9uX3JlYXNvbhgQIAEoCUgDiAEBEjEKDXJvb3RfbGlzdF9kdWUYESABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgsKCV9yb290X3BlbUIICgZfbm9uY2VCDgoMX3NlcnZlcl9uYW1lQhQKEl9yZXZvY2F0aW9uX3JlYXNvbiJYChdMaXN0QXV0aG9yaXRpZXNSZXNwb25zZRI9CgthdXRob3JpdGllcxgBIAMoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5DZXJ0aWZpY2F0ZUF1dGhvcml0eSJEChZSb3RhdGVBdXRob3JpdHlSZXF1ZXN0EhkKDHJvb3Rfa2V5X3BlbRgBIAEoCUgAiAEBQg8KDV9yb290X2tleV9wZW0iegoWUmV2b2tlQXV0aG9yaXR5UmVxdWVzdBIUCgxhdXRob3JpdHlfaWQYASABKAkSEwoGcmVhc29uGAIgASgJSACIAQESGQoMcm9vdF9rZXlfcGVtGAMgASgJSAGIAQFCCQoHX3JlYXNvbkIPCg1fcm9vdF9rZXlfcGVtIj0KE1Rha2VSb290S2V5UmVzcG9uc2USFAoMcm9vdF9rZXlfcGVtGAEgASgJEhAKCHJvb3RfcGVtGAIgASgJIoECChhSZWdpc3RlckF1dGhvcml0eVJlcXVlc3QSFwoPY2VydGlmaWNhdGVfcGVtGAEgASgJEhEKBG1vZGUYAiABKAlIAIgBARI6Cgh0ZW1wbGF0ZRgDIAEoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5Qcm92aXNpb25pbmdUZW1wbGF0ZRIVCghjcmxfbW9kZRgEIAEoCUgBiAEBEhQKB2NybF91cmwYBSABKAlIAogBARIbCg5ieV9zZXJ2ZXJfbmFtZRgGIAEoCEgDiAEBQgcKBV9tb2RlQgsKCV9jcmxfbW9kZUIKCghfY3JsX3VybEIRCg9fYnlfc2VydmVyX25hbWUiRgoVUHJvdmVBdXRob3JpdHlSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCRIXCg9jZXJ0aWZpY2F0ZV9wZW0YAiABKAki7AEKFlVwZGF0ZUF1dGhvcml0eVJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhMKBnN0YXR1cxgCIAEoCUgAiAEBEhEKBG1vZGUYAyABKAlIAYgBARI6Cgh0ZW1wbGF0ZRgEIAEoCzIoLm1vb3JpbmcuZGV2aWNlcy52MS5Qcm92aXNpb25pbmdUZW1wbGF0ZRIVCghjcmxfbW9kZRgFIAEoCUgCiAEBEhQKB2NybF91cmwYBiABKAlIA4gBAUIJCgdfc3RhdHVzQgcKBV9tb2RlQgsKCV9jcmxfbW9kZUIKCghfY3JsX3VybCJMChZEZWxldGVBdXRob3JpdHlSZXF1ZXN0EhQKDGF1dGhvcml0eV9pZBgBIAEoCRISCgVmb3JjZRgCIAEoCEgAiAEBQggKBl9mb3JjZSJwChhQdXRSZXZvY2F0aW9uTGlzdFJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhUKCGxpc3RfcGVtGAIgASgJSACIAQESEQoEbGlzdBgDIAEoDEgBiAEBQgsKCV9saXN0X3BlbUIHCgVfbGlzdCJSChhHZXRSZXZvY2F0aW9uTGlzdFJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhQKB29mX3Jvb3QYAiABKAhIAIgBAUIKCghfb2Zfcm9vdCIpChlHZXRSZXZvY2F0aW9uTGlzdFJlc3BvbnNlEgwKBGxpc3QYASABKAwiQwoaQW5zd2VyU3RhdHVzUmVxdWVzdFJlcXVlc3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEg8KB3JlcXVlc3QYAiABKAwiLwobQW5zd2VyU3RhdHVzUmVxdWVzdFJlc3BvbnNlEhAKCHJlc3BvbnNlGAEgASgMYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message mooring.devices.v1.Certificate
@@ -249,6 +249,62 @@ export const RenewCertificateRequestSchema: GenMessage<RenewCertificateRequest> 
   messageDesc(file_mooring_devices_v1_certificates, 5);
 
 /**
+ * @generated from message mooring.devices.v1.EnrollCertificateRequest
+ */
+export type EnrollCertificateRequest = Message<"mooring.devices.v1.EnrollCertificateRequest"> & {
+  /**
+   * @generated from field: string csr_pem = 1;
+   */
+  csrPem: string;
+};
+
+/**
+ * Describes the message mooring.devices.v1.EnrollCertificateRequest.
+ * Use `create(EnrollCertificateRequestSchema)` to create a new message.
+ */
+export const EnrollCertificateRequestSchema: GenMessage<EnrollCertificateRequest> = /*@__PURE__*/
+  messageDesc(file_mooring_devices_v1_certificates, 6);
+
+/**
+ * @generated from message mooring.devices.v1.GetAuthorityCertificatesRequest
+ */
+export type GetAuthorityCertificatesRequest = Message<"mooring.devices.v1.GetAuthorityCertificatesRequest"> & {
+  /**
+   * @generated from field: optional string product_key = 1;
+   */
+  productKey?: string | undefined;
+
+  /**
+   * @generated from field: optional string server_name = 2;
+   */
+  serverName?: string | undefined;
+};
+
+/**
+ * Describes the message mooring.devices.v1.GetAuthorityCertificatesRequest.
+ * Use `create(GetAuthorityCertificatesRequestSchema)` to create a new message.
+ */
+export const GetAuthorityCertificatesRequestSchema: GenMessage<GetAuthorityCertificatesRequest> = /*@__PURE__*/
+  messageDesc(file_mooring_devices_v1_certificates, 7);
+
+/**
+ * @generated from message mooring.devices.v1.GetAuthorityCertificatesResponse
+ */
+export type GetAuthorityCertificatesResponse = Message<"mooring.devices.v1.GetAuthorityCertificatesResponse"> & {
+  /**
+   * @generated from field: string certificates_pem = 1;
+   */
+  certificatesPem: string;
+};
+
+/**
+ * Describes the message mooring.devices.v1.GetAuthorityCertificatesResponse.
+ * Use `create(GetAuthorityCertificatesResponseSchema)` to create a new message.
+ */
+export const GetAuthorityCertificatesResponseSchema: GenMessage<GetAuthorityCertificatesResponse> = /*@__PURE__*/
+  messageDesc(file_mooring_devices_v1_certificates, 8);
+
+/**
  * @generated from message mooring.devices.v1.RenewCertificateResponse
  */
 export type RenewCertificateResponse = Message<"mooring.devices.v1.RenewCertificateResponse"> & {
@@ -278,7 +334,7 @@ export type RenewCertificateResponse = Message<"mooring.devices.v1.RenewCertific
  * Use `create(RenewCertificateResponseSchema)` to create a new message.
  */
 export const RenewCertificateResponseSchema: GenMessage<RenewCertificateResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 6);
+  messageDesc(file_mooring_devices_v1_certificates, 9);
 
 /**
  * @generated from message mooring.devices.v1.RegisterCertificateRequest
@@ -305,7 +361,7 @@ export type RegisterCertificateRequest = Message<"mooring.devices.v1.RegisterCer
  * Use `create(RegisterCertificateRequestSchema)` to create a new message.
  */
 export const RegisterCertificateRequestSchema: GenMessage<RegisterCertificateRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 7);
+  messageDesc(file_mooring_devices_v1_certificates, 10);
 
 /**
  * @generated from message mooring.devices.v1.ProvisioningTemplate
@@ -332,7 +388,7 @@ export type ProvisioningTemplate = Message<"mooring.devices.v1.ProvisioningTempl
  * Use `create(ProvisioningTemplateSchema)` to create a new message.
  */
 export const ProvisioningTemplateSchema: GenMessage<ProvisioningTemplate> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 8);
+  messageDesc(file_mooring_devices_v1_certificates, 11);
 
 /**
  * Of the revocation list of a registered authority.
@@ -402,7 +458,7 @@ export type RevocationListStatus = Message<"mooring.devices.v1.RevocationListSta
  * Use `create(RevocationListStatusSchema)` to create a new message.
  */
 export const RevocationListStatusSchema: GenMessage<RevocationListStatus> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 9);
+  messageDesc(file_mooring_devices_v1_certificates, 12);
 
 /**
  * @generated from message mooring.devices.v1.CertificateAuthority
@@ -511,7 +567,7 @@ export type CertificateAuthority = Message<"mooring.devices.v1.CertificateAuthor
  * Use `create(CertificateAuthoritySchema)` to create a new message.
  */
 export const CertificateAuthoritySchema: GenMessage<CertificateAuthority> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 10);
+  messageDesc(file_mooring_devices_v1_certificates, 13);
 
 /**
  * @generated from message mooring.devices.v1.ListAuthoritiesResponse
@@ -528,7 +584,7 @@ export type ListAuthoritiesResponse = Message<"mooring.devices.v1.ListAuthoritie
  * Use `create(ListAuthoritiesResponseSchema)` to create a new message.
  */
 export const ListAuthoritiesResponseSchema: GenMessage<ListAuthoritiesResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 11);
+  messageDesc(file_mooring_devices_v1_certificates, 14);
 
 /**
  * @generated from message mooring.devices.v1.RotateAuthorityRequest
@@ -547,7 +603,7 @@ export type RotateAuthorityRequest = Message<"mooring.devices.v1.RotateAuthority
  * Use `create(RotateAuthorityRequestSchema)` to create a new message.
  */
 export const RotateAuthorityRequestSchema: GenMessage<RotateAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 12);
+  messageDesc(file_mooring_devices_v1_certificates, 15);
 
 /**
  * @generated from message mooring.devices.v1.RevokeAuthorityRequest
@@ -578,7 +634,7 @@ export type RevokeAuthorityRequest = Message<"mooring.devices.v1.RevokeAuthority
  * Use `create(RevokeAuthorityRequestSchema)` to create a new message.
  */
 export const RevokeAuthorityRequestSchema: GenMessage<RevokeAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 13);
+  messageDesc(file_mooring_devices_v1_certificates, 16);
 
 /**
  * @generated from message mooring.devices.v1.TakeRootKeyResponse
@@ -600,7 +656,7 @@ export type TakeRootKeyResponse = Message<"mooring.devices.v1.TakeRootKeyRespons
  * Use `create(TakeRootKeyResponseSchema)` to create a new message.
  */
 export const TakeRootKeyResponseSchema: GenMessage<TakeRootKeyResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 14);
+  messageDesc(file_mooring_devices_v1_certificates, 17);
 
 /**
  * @generated from message mooring.devices.v1.RegisterAuthorityRequest
@@ -644,7 +700,7 @@ export type RegisterAuthorityRequest = Message<"mooring.devices.v1.RegisterAutho
  * Use `create(RegisterAuthorityRequestSchema)` to create a new message.
  */
 export const RegisterAuthorityRequestSchema: GenMessage<RegisterAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 15);
+  messageDesc(file_mooring_devices_v1_certificates, 18);
 
 /**
  * @generated from message mooring.devices.v1.ProveAuthorityRequest
@@ -666,7 +722,7 @@ export type ProveAuthorityRequest = Message<"mooring.devices.v1.ProveAuthorityRe
  * Use `create(ProveAuthorityRequestSchema)` to create a new message.
  */
 export const ProveAuthorityRequestSchema: GenMessage<ProveAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 16);
+  messageDesc(file_mooring_devices_v1_certificates, 19);
 
 /**
  * @generated from message mooring.devices.v1.UpdateAuthorityRequest
@@ -710,7 +766,7 @@ export type UpdateAuthorityRequest = Message<"mooring.devices.v1.UpdateAuthority
  * Use `create(UpdateAuthorityRequestSchema)` to create a new message.
  */
 export const UpdateAuthorityRequestSchema: GenMessage<UpdateAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 17);
+  messageDesc(file_mooring_devices_v1_certificates, 20);
 
 /**
  * @generated from message mooring.devices.v1.DeleteAuthorityRequest
@@ -734,7 +790,7 @@ export type DeleteAuthorityRequest = Message<"mooring.devices.v1.DeleteAuthority
  * Use `create(DeleteAuthorityRequestSchema)` to create a new message.
  */
 export const DeleteAuthorityRequestSchema: GenMessage<DeleteAuthorityRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 18);
+  messageDesc(file_mooring_devices_v1_certificates, 21);
 
 /**
  * @generated from message mooring.devices.v1.PutRevocationListRequest
@@ -763,7 +819,7 @@ export type PutRevocationListRequest = Message<"mooring.devices.v1.PutRevocation
  * Use `create(PutRevocationListRequestSchema)` to create a new message.
  */
 export const PutRevocationListRequestSchema: GenMessage<PutRevocationListRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 19);
+  messageDesc(file_mooring_devices_v1_certificates, 22);
 
 /**
  * @generated from message mooring.devices.v1.GetRevocationListRequest
@@ -787,7 +843,7 @@ export type GetRevocationListRequest = Message<"mooring.devices.v1.GetRevocation
  * Use `create(GetRevocationListRequestSchema)` to create a new message.
  */
 export const GetRevocationListRequestSchema: GenMessage<GetRevocationListRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 20);
+  messageDesc(file_mooring_devices_v1_certificates, 23);
 
 /**
  * @generated from message mooring.devices.v1.GetRevocationListResponse
@@ -804,7 +860,7 @@ export type GetRevocationListResponse = Message<"mooring.devices.v1.GetRevocatio
  * Use `create(GetRevocationListResponseSchema)` to create a new message.
  */
 export const GetRevocationListResponseSchema: GenMessage<GetRevocationListResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 21);
+  messageDesc(file_mooring_devices_v1_certificates, 24);
 
 /**
  * @generated from message mooring.devices.v1.AnswerStatusRequestRequest
@@ -826,7 +882,7 @@ export type AnswerStatusRequestRequest = Message<"mooring.devices.v1.AnswerStatu
  * Use `create(AnswerStatusRequestRequestSchema)` to create a new message.
  */
 export const AnswerStatusRequestRequestSchema: GenMessage<AnswerStatusRequestRequest> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 22);
+  messageDesc(file_mooring_devices_v1_certificates, 25);
 
 /**
  * @generated from message mooring.devices.v1.AnswerStatusRequestResponse
@@ -843,5 +899,5 @@ export type AnswerStatusRequestResponse = Message<"mooring.devices.v1.AnswerStat
  * Use `create(AnswerStatusRequestResponseSchema)` to create a new message.
  */
 export const AnswerStatusRequestResponseSchema: GenMessage<AnswerStatusRequestResponse> = /*@__PURE__*/
-  messageDesc(file_mooring_devices_v1_certificates, 23);
+  messageDesc(file_mooring_devices_v1_certificates, 26);
 

@@ -1,7 +1,7 @@
 // The table of certificates that come to the door. Each row says whether it is let in, and why not.
 //
 // Most leaves are signed by `factory`, an authority that the tenant has registered with the mode `provision`: whatever its certificates say is then
-// judged, instead of being unknown. Rows of the platform's own authority are written into the store as if it had issued them.
+// judged, instead of being unknown. What the platform's own authority has issued, and what became of it: own-certificates.ts.
 import { randomBytes } from "node:crypto";
 import {
   type CertificateChoices,
@@ -39,13 +39,35 @@ export interface Authorities {
   readonly obeyed: MadeParty;
   /** The same, and its list is not obeyed. */
   readonly off: MadeParty;
-  /** Proved; may have no authority below it that has one (path length 0). */
+  /** Proved; may have no authority below it (path length 0). */
   readonly short: MadeParty;
+  /** Proved, and below one that nobody has registered. */
+  readonly below: MadeParty;
+  /** Proved, and below `short`, which may have none: what is above one that is registered itself is not looked at (RFC 5280 §6.1.1 (d)). */
+  readonly belowShort: MadeParty;
+  /** Of the platform's own authorities, by what became of them; see own-certificates.ts. */
+  readonly own: Readonly<Record<OwnCase, Shown>>;
   /** Proved by a tenant that is suspended; unknown devices are provisioned. */
   readonly suspended: MadeParty;
   /** Certificates of claims, by what became of claim, authority or tenant. */
   readonly claims: Readonly<Record<ClaimCase, MadeParty>>;
 }
+
+/** What comes to the door. */
+export type Shown = Pick<MadeParty, "pem" | "keyPem">;
+
+export const ownCases = [
+  "active",
+  "renewed",
+  "superseded",
+  "revoked",
+  "inactive",
+  "disabled",
+  "deleted",
+  "retired issuer",
+  "revoked issuer",
+] as const;
+export type OwnCase = (typeof ownCases)[number];
 
 export const claimCases = ["active", "inactive", "revoked", "listed", "authority inactive", "list outdated", "tenant suspended"] as const;
 export type ClaimCase = (typeof claimCases)[number];
@@ -58,7 +80,9 @@ export interface CertificateCase {
    * TLS 1.3 differ. Empty for what is let in.
    */
   readonly why: string | readonly [tls12: string, tls13: string];
-  make(with_: Authorities): { readonly leaf: MadeParty; readonly chain?: readonly MadeParty[] };
+  /** Let in first, at another node; then this is done to it, and it comes again with the session of before. */
+  readonly lost?: "revoked" | "disabled";
+  make(with_: Authorities): { readonly leaf: Shown; readonly chain?: readonly MadeParty[] };
 }
 
 /** On the lists of `obeyed` and `off`. Two of each are shown, and a serial number is one certificate's. */
@@ -167,10 +191,21 @@ const issuerRows: readonly CertificateCase[] = [
     const device = leafOf(factory);
     return { leaf: leafOf(device), chain: [device] };
   }),
-  row("path length exceeded", "refuse", "unknown", ({ short }) => {
-    const intermediate = makeAuthority("Below", { issuer: short });
+  row("an authority that may have none below (path length 0)", "accept", "", ({ short }) => ({ leaf: leafOf(short) })),
+  row("path length exceeded, the authority between sent along", "refuse", "unknown", ({ short }) => {
+    const intermediate = makeAuthority("Between", { issuer: short });
     return { leaf: leafOf(intermediate), chain: [intermediate, short] };
   }),
+  row("an authority as a device, below path length 0", "refuse", "leaf-is-authority", ({ short }) => ({
+    leaf: leafOf(short, { extensions: [extensions.authority(), extensions.keyUsage(0x86)] }),
+  })),
+  row("an intermediate that is registered itself", "accept", "", ({ below }) => ({ leaf: leafOf(below) })),
+  row("an intermediate that is registered itself, sent along", "accept", "", ({ below }) => ({ leaf: leafOf(below), chain: [below] })),
+  row("two below an intermediate that is registered, both sent along", "refuse", "unknown", ({ below }) => {
+    const intermediate = makeAuthority("Between", { issuer: below });
+    return { leaf: leafOf(intermediate), chain: [intermediate, below] };
+  }),
+  row("an intermediate registered itself, below path length 0", "accept", "", ({ belowShort }) => ({ leaf: leafOf(belowShort) })),
   row("nine authorities sent along that nobody needs", "accept", "", ({ factory }) => ({
     leaf: leafOf(factory),
     chain: many(9, (i) => makeAuthority(`Useless ${i}`)),
@@ -203,6 +238,33 @@ const claimRows: readonly CertificateCase[] = [
   })),
 ];
 
+/** Of the platform's own authorities. */
+const ownRows: readonly CertificateCase[] = (
+  [
+    ["active", "accept", ""],
+    ["renewed", "accept", ""],
+    ["superseded", "refuse", "superseded"],
+    ["revoked", "refuse", "revoked"],
+    ["inactive", "refuse", "inactive"],
+    ["disabled", "refuse", "disabled"],
+    ["deleted", "refuse", "unknown"],
+    ["retired issuer", "accept", ""],
+    ["revoked issuer", "refuse", "authority-revoked"],
+  ] as const
+).map(([which, expect, why]) => row(`the platform's own: ${which}`, expect, why, ({ own }) => ({ leaf: own[which] })));
+
+/** With the session of another node, from before. */
+const resumedRows: readonly CertificateCase[] = [
+  {
+    ...row("resumed on another node after it was revoked", "refuse", "revoked", ({ factory }) => ({ leaf: leafOf(factory) })),
+    lost: "revoked",
+  },
+  {
+    ...row("resumed on another node after its device was disabled", "refuse", "disabled", ({ factory }) => ({ leaf: leafOf(factory) })),
+    lost: "disabled",
+  },
+];
+
 function row(name: string, expect: "accept" | "refuse", why: CertificateCase["why"], make: CertificateCase["make"]): CertificateCase {
   return { name, expect, why, make };
 }
@@ -224,4 +286,6 @@ export const certificateCases: readonly CertificateCase[] = [
   ),
   ...issuerRows,
   ...claimRows,
+  ...ownRows,
+  ...resumedRows,
 ];

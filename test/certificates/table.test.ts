@@ -1,13 +1,24 @@
-import { randomUUID } from "node:crypto";
+import { randomUUID, X509Certificate } from "node:crypto";
 import { readRevocationList } from "@mooring/pki";
-import { type MadeParty, makeAuthority, makeCaller, makeCertificate, makeRevocationList } from "@mooring/testkit";
+import { extensions, type MadeParty, makeAuthority, makeCaller, makeCertificate, makeRevocationList } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Authorities, type ClaimCase, certificateCases, claimCases, listedSerials } from "./cases.ts";
+import {
+  type Authorities,
+  type CertificateCase,
+  type ClaimCase,
+  certificateCases,
+  claimCases,
+  listedSerials,
+  type Shown,
+} from "./cases.ts";
 import { type Heard, knock } from "./knock.ts";
+import { makeOwnCertificates } from "./own-certificates.ts";
 import { type CertificatePlatform, openCertificatePlatform } from "./platform.ts";
 
 let platform: CertificatePlatform;
 let authorities: Authorities;
+/** Of the devices that `factory` provisions. */
+let productKey: string;
 const opened: Heard[] = [];
 
 beforeAll(async () => {
@@ -19,8 +30,16 @@ afterAll(async () => {
   await platform?.stop();
 });
 
-async function registerAll({ devices, owner, stores }: CertificatePlatform): Promise<Authorities> {
-  const { productKey } = await devices.createProduct(owner, { name: "Cases" });
+/** The authorities whose certificates are not just those of a root that may have others below it. */
+function authorityNamed(name: string, made: Readonly<Record<string, MadeParty>>): MadeParty {
+  const limited = [extensions.authority(0), extensions.keyUsage(0x06)];
+  if (name === "short") return makeAuthority(name, { extensions: limited });
+  if (name === "below") return makeAuthority(name, { issuer: makeAuthority("nobody's root") });
+  return name === "belowShort" ? makeAuthority(name, { issuer: made["short"] }) : makeAuthority(name);
+}
+
+async function registerAll({ devices, owner, stores, ...rest }: CertificatePlatform): Promise<Authorities> {
+  ({ productKey } = await devices.createProduct(owner, { name: "Cases" }));
   const [other, stopped] = [makeCaller(), makeCaller()];
   const theirs = await devices.createProduct(other, { name: "Theirs" });
   const stoppedProduct = await devices.createProduct(stopped, { name: "Stopped" });
@@ -37,13 +56,15 @@ async function registerAll({ devices, owner, stores }: CertificatePlatform): Pro
     ["outdated", owner, provision],
     ["register", owner, register],
     ["short", owner, provision],
+    ["below", owner, provision],
+    ["belowShort", owner, provision],
     ["missing", owner, { ...provision, crlMode: "required" }],
     ["soft", owner, { ...provision, crlMode: "soft" }],
     ["obeyed", owner, provision],
     ["off", owner, provision],
     ["suspended", stopped, { mode: "provision", template: { productKey: stoppedProduct.productKey } }],
   ] as const) {
-    const authority = makeAuthority(name);
+    const authority = authorityNamed(name, made);
     const record = await devices.registerAuthority(tenant, { certificatePem: authority.pem, ...request });
     made[name] = authority;
     ids[name] = record.authorityId;
@@ -85,33 +106,49 @@ async function registerAll({ devices, owner, stores }: CertificatePlatform): Pro
   }
   await devices.updateAuthority(owner, { authorityId: ids["off"] ?? "", crlMode: "off" });
   await stores.suspensions.replace([stopped.tenantId]);
-  return { ...made, claims } as unknown as Authorities;
+  return { ...made, claims, own: await makeOwnCertificates({ devices, owner, stores, ...rest }) } as unknown as Authorities;
 }
 
+type Version = "TLSv1.2" | "TLSv1.3";
+
 async function show(
-  leaf: MadeParty | undefined,
+  leaf: Shown,
   chain: readonly MadeParty[],
-  version: "TLSv1.2" | "TLSv1.3",
-  session?: Buffer,
+  version: Version,
+  { node = 0, session }: { readonly node?: number; readonly session?: Buffer | undefined } = {},
 ): Promise<Heard> {
-  const [door] = platform.doors;
+  const door = platform.doors[node];
   if (door === undefined) throw new Error("there is no door");
-  const certPem = leaf === undefined ? undefined : leaf.pem + chain.map(({ pem }) => pem).join("");
-  const heard = await knock({ certPem, keyPem: leaf?.keyPem, version, door, serverCa: platform.serverCa, session, clientId: randomUUID() });
+  const certPem = leaf.pem + chain.map(({ pem }) => pem).join("");
+  const heard = await knock({ certPem, keyPem: leaf.keyPem, version, door, serverCa: platform.serverCa, session, clientId: randomUUID() });
   opened.push(heard);
   return heard;
 }
 
+/** Lets it in at the other node, and takes its right away. Answers how it comes again. */
+async function lose(leaf: Shown, version: Version, how: NonNullable<CertificateCase["lost"]>) {
+  const { outcome, session } = await show(leaf, [], version, { node: 1 });
+  expect([outcome, session]).toEqual(["accepted", expect.any(Buffer)]);
+  const certificate = new X509Certificate(leaf.pem);
+  const address = { productKey, deviceName: /CN=(.*)/.exec(certificate.subject)?.[1] ?? "" };
+  const { devices, owner } = platform;
+  const fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
+  if (how === "revoked") await devices.revokeCertificate(owner, { ...address, fingerprint });
+  else await devices.setDeviceStatus(owner, { ...address, status: "disabled" });
+  return { session };
+}
+
 describe.each(["TLSv1.2", "TLSv1.3"] as const)("a certificate at the door, %s", (version) => {
-  test.each(certificateCases)("$name: $expect $why", async ({ expect: verdict, why, make }) => {
+  test.each(certificateCases)("$name: $expect $why", async ({ expect: verdict, why, make, lost }) => {
     const { leaf, chain = [] } = make(authorities);
+    const before = lost === undefined ? undefined : await lose(leaf, version, lost);
     platform.refusals.length = 0;
-    const heard = await show(leaf, chain, version);
+    const heard = await show(leaf, chain, version, before);
     const refused = platform.refusals.at(-1) ?? "no certificate";
     const reason = heard.outcome === "refused" ? refused : heard.outcome === "accepted" ? "" : heard.outcome;
     const wanted = typeof why === "string" ? why : why[version === "TLSv1.2" ? 0 : 1];
     expect({ verdict: heard.outcome === "accepted" ? "accept" : "refuse", why: reason }).toEqual({ verdict, why: wanted });
-    expect(heard.isReused).toBe(false);
+    if (lost === undefined) expect(heard.isReused).toBe(false);
   });
 });
 

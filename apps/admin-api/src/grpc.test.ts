@@ -97,6 +97,7 @@ test("operations of our own processes are closed to every key, for whatever is a
     "devices.recordConnectionFailures": () => apis.devices.recordConnectionFailures(forged, { failures: [] }),
     "devices.checkCredential": () => apis.devices.checkCredential(forged, nobody),
     "devices.renewCertificate": () => apis.devices.renewCertificate(forged, { csrPem: "", fingerprint: "" }),
+    "devices.enrollCertificate": () => apis.devices.enrollCertificate(forged, { csrPem: "" }),
     "devices.getAuthorityCertificates": () => apis.devices.getAuthorityCertificates(forged, {}),
     "devices.getRevocationList": () => apis.devices.getRevocationList(forged, { authorityId: "a" }),
     "devices.answerStatusRequest": () => apis.devices.answerStatusRequest(forged, { authorityId: "a", request: new Uint8Array([1]) }),

@@ -59,6 +59,17 @@ export interface AuthorityRow {
   readonly createdAt: Date;
 }
 
+/** A row as plain SQL gives it: columns by their own names. */
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+export function fromSql(row: SqlRow): AuthorityRow {
+  const named = Object.entries(row).map(([name, value]) => [
+    name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+    value,
+  ]);
+  return Object.fromEntries(named) as AuthorityRow;
+}
+
 export function toRecord(row: AuthorityRow): AuthorityRecord {
   return {
     id: row.id,

@@ -1,15 +1,19 @@
 import type { Database } from "@mooring/db";
 import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "../ports.ts";
-import { type AuthorityRow, productsOf, rootListColumns, toRecord, toRevoked, toRow } from "./authority-rows.ts";
+import { type AuthorityRow, fromSql, productsOf, rootListColumns, type SqlRow, toRecord, toRevoked, toRow } from "./authority-rows.ts";
 import type { ChangeLog } from "./change-log.ts";
 import { createForeignAuthorityStore } from "./foreign-authority-store.ts";
+import { gather } from "./gather.ts";
 import { isTaken } from "./prisma-errors.ts";
 
-export function createAuthorityStore({ prisma }: Pick<Database, "prisma">, log: ChangeLog): AuthorityStore {
-  async function findIssuing(tenantId: string): Promise<IssuingAuthority | undefined> {
-    const row = await prisma.authority.findFirst({ where: { tenantId, kind: "own", status: "active" } });
-    return row === null ? undefined : (toRecord(row) as IssuingAuthority);
-  }
+const issuingSql = "SELECT * FROM authorities WHERE tenant_id = ANY($1::uuid[]) AND kind = 'own' AND status = 'active'";
+
+export function createAuthorityStore({ prisma, pool }: Pick<Database, "prisma" | "pool">, log: ChangeLog): AuthorityStore {
+  // Asked for by every certificate that is issued, so it is plain SQL, and one statement for those that ask at once.
+  const findIssuing = gather(async (tenantIds) => {
+    const { rows } = await pool.query<SqlRow>({ name: "authority-issuing", text: issuingSql, values: [tenantIds] });
+    return new Map(rows.map((row) => toRecord(fromSql(row)) as IssuingAuthority).map((record) => [record.tenantId, record]));
+  });
   const recordOf = (row: AuthorityRow | null): AuthorityRecord | undefined => (row === null ? undefined : toRecord(row));
 
   return {

@@ -1,35 +1,17 @@
 import type { Device } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
-import type { CertificateStore, InsertLimits, NewArrival, NewCertificate } from "../ports.ts";
+import type { CertificateStore, NewArrival, NewCertificate } from "../ports.ts";
 import { createCertificateEnds } from "./certificate-ends.ts";
 import { readCertificates, toCertificate } from "./certificate-views.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 import { insertDeviceEvent } from "./device-event-store.ts";
+import { insertCertificate } from "./insert-certificate.ts";
 import { isTaken } from "./prisma-errors.ts";
 import { putRevocation, removeHold } from "./revocations.ts";
 
 export function createCertificateStore({ prisma }: Pick<Database, "prisma">, log: ChangeLog): CertificateStore {
   return {
-    async insert(certificate, limits) {
-      try {
-        return await log.commit(async (tx, record) => {
-          const { deviceId } = certificate;
-          await lockDeviceById(tx, deviceId);
-          const device = await tx.device.findUnique({ where: { id: deviceId } });
-          if (device === null) return "gone";
-          if ((await countUsable(tx, deviceId, limits.nowMs)) >= limits.activeMax) return "limit";
-          if (!(await supersede(tx, deviceId, limits))) return "stale";
-          const before =
-            limits.renewed === undefined ? null : await tx.certificate.findFirst({ where: { fingerprint: limits.renewed, deviceId } });
-          await tx.certificate.create({ data: { ...toRow(certificate), claimId: before?.claimId ?? null } });
-          await record({ productKey: device.productKey, deviceId });
-          return "inserted";
-        });
-      } catch (error) {
-        if (isTaken(error)) return "taken";
-        throw error;
-      }
-    },
+    insert: (certificate, limits) => insertCertificate(log, certificate, limits),
 
     async insertArrival(arrival) {
       try {
@@ -86,9 +68,6 @@ export function createCertificateStore({ prisma }: Pick<Database, "prisma">, log
   };
 }
 
-const lockDeviceById = (tx: Transaction, deviceId: string) =>
-  tx.$queryRaw`SELECT 1 AS locked FROM devices WHERE id = ${deviceId}::uuid FOR UPDATE`;
-
 /** Those that work, or will once somebody says so. */
 const usableAt = (nowMs: number) => ({
   status: { in: ["pending", "active", "inactive"] },
@@ -98,16 +77,6 @@ const usableAt = (nowMs: number) => ({
 
 function countUsable(tx: Transaction, deviceId: string, nowMs: number): Promise<number> {
   return tx.certificate.count({ where: { deviceId, ...usableAt(nowMs), supersedeAt: null } });
-}
-
-/** A second renewal of one certificate does not prolong its overlap. */
-async function supersede(tx: Transaction, deviceId: string, { supersede: before }: InsertLimits): Promise<boolean> {
-  if (before === undefined) return true;
-  const { count } = await tx.certificate.updateMany({
-    where: { fingerprint: before.fingerprint, deviceId, status: "active" },
-    data: { supersedeAt: new Date(before.atMs) },
-  });
-  return count > 0;
 }
 
 type Record = Parameters<Parameters<ChangeLog["commit"]>[0]>[1];

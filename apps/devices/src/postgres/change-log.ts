@@ -1,9 +1,11 @@
 import { type DeviceChange, PlatformError } from "@mooring/contracts";
-import type { Database, Prisma } from "@mooring/db";
+import { type Database, type Prisma, transaction } from "@mooring/db";
 import type { ChangeStore } from "../ports.ts";
 import { isOverloaded } from "./prisma-errors.ts";
 
 export type Transaction = Prisma.TransactionClient;
+/** A transaction in plain SQL. */
+export type SqlTransaction = Parameters<Parameters<typeof transaction>[1]>[0];
 
 /** What a change is about; without a device it is the product itself. */
 export interface ChangeSubject {
@@ -16,6 +18,8 @@ export const changeLock = 4_706_002;
 
 /** Callers wait 10 s at most; what cannot begin by half of that is refused while they still listen. */
 const transactionLimits = { maxWait: 5_000, timeout: 5_000 };
+/** The same for plain SQL. */
+const lockLimit = "SET LOCAL lock_timeout = '5s'";
 
 export interface ChangeLog extends ChangeStore {
   /**
@@ -23,7 +27,17 @@ export interface ChangeLog extends ChangeStore {
    * since every other change waits from then on. Throws `unavailable` when there are more changes than can be made in time.
    */
   commit<T>(work: (tx: Transaction, record: (subject: ChangeSubject) => Promise<void>) => Promise<T>): Promise<T>;
+  /** The same in plain SQL, for what is done often. What `work` answers is committed; what it throws is nothing done. Its last statement records the change as `recordFrom` does. */
+  commitSql<T>(work: (client: SqlTransaction) => Promise<T>): Promise<T>;
 }
+
+/**
+ * The end of a statement that records one change for each row of the CTE `made`: the lock is held before the row, and with it its offset, is drawn. Parameters are
+ * expressions for the product's key and the device's id.
+ */
+export const recordFrom = (productKey: string, deviceId: string): string =>
+  `held AS MATERIALIZED (SELECT pg_advisory_xact_lock(${changeLock}::bigint) FROM made)
+  INSERT INTO device_changes (product_key, device_id) SELECT ${productKey}, ${deviceId} FROM held`;
 
 interface ChangeRow {
   readonly first: string | null;
@@ -66,6 +80,12 @@ export function createChangeLog({ prisma, pool }: Pick<Database, "prisma" | "poo
         });
       const result = await prisma.$transaction(run, limits).catch(reportOverload);
       if (recorded) for (const listener of listeners) listener();
+      return result;
+    },
+
+    async commitSql(work) {
+      const result = await transaction(pool, work, lockLimit).catch(reportOverload);
+      for (const listener of listeners) listener();
       return result;
     },
 

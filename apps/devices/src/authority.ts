@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "@mooring/kit";
 import { createIssuingAuthority, createRootAuthority, type Sealer, type SigningAuthority } from "@mooring/pki";
-import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "./ports.ts";
+import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "./authority-ports.ts";
 import { authorityPlace } from "./secret-place.ts";
 import { placesUnder } from "./status-places.ts";
 

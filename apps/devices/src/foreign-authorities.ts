@@ -11,10 +11,11 @@ import {
 } from "@mooring/contracts";
 import type { Clock } from "@mooring/kit";
 import { readAuthority, readIdentity, readListPlaces, verifyChain } from "@mooring/pki";
+import type { AuthorityRecord, AuthorityStore, RevocationListStore } from "./authority-ports.ts";
 import { tenantOf } from "./input.ts";
 import { parseListMode, parseListUrl } from "./list-input.ts";
 import { toAuthority } from "./own-authorities.ts";
-import type { AuthorityRecord, AuthorityStore, ProductStore, RevocationListStore } from "./ports.ts";
+import type { ProductStore } from "./ports.ts";
 import { parseTags } from "./tags.ts";
 
 export type ForeignAuthorityOperations = Pick<DeviceApi, "registerAuthority" | "proveAuthority" | "updateAuthority" | "deleteAuthority">;

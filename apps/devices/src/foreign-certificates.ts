@@ -3,12 +3,13 @@ import { randomUUID, X509Certificate } from "node:crypto";
 import { assertMay, type DeviceApi, deviceNamePattern, invalidField } from "@mooring/contracts";
 import type { Clock, Log } from "@mooring/kit";
 import { type CertificateIdentity, readAuthority, readCertificateTimes, readIdentity, verifyChain } from "@mooring/pki";
+import type { AuthorityRecord, AuthorityStore } from "./authority-ports.ts";
 import { activeCertificatesMax, refuseOutcome } from "./certificates.ts";
 import type { ClaimStore } from "./claim-ports.ts";
 import { readOneDer } from "./foreign-authorities.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
 import { listFault } from "./list-rules.ts";
-import type { AuthorityRecord, AuthorityStore, CertificateStore, DeviceStore, NewArrival, SuspensionStore } from "./ports.ts";
+import type { CertificateStore, DeviceStore, NewArrival, SuspensionStore } from "./ports.ts";
 import { suspendedReason } from "./verdict.ts";
 
 export interface ForeignCertificateDeps {

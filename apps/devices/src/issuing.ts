@@ -4,8 +4,9 @@ import { invalidField } from "@mooring/contracts";
 import type { Clock } from "@mooring/kit";
 import type { IssuedDeviceCertificate, issueDeviceCertificate, Sealer } from "@mooring/pki";
 import { openTenantAuthority } from "./authority.ts";
+import type { AuthorityStore } from "./authority-ports.ts";
 import { type FilledProfile, fillProfile } from "./certificate-profile.ts";
-import type { AuthorityStore, NewCertificate, ProductStore } from "./ports.ts";
+import type { NewCertificate, ProductStore } from "./ports.ts";
 import { placesUnder } from "./status-places.ts";
 
 export interface IssuingDeps {

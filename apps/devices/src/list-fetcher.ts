@@ -12,9 +12,9 @@ import {
   startLoop,
 } from "@mooring/kit";
 import { readFetchedList, revocationListBytesMax } from "@mooring/pki";
+import type { AuthorityRecord, RevocationListStore } from "./authority-ports.ts";
 import { FetchFailure, fetchList } from "./fetch-list.ts";
 import { type FetchPauses, fetchPausesMs, nextFetchMs, retryFetchMs, untimely } from "./list-rules.ts";
-import type { AuthorityRecord, RevocationListStore } from "./ports.ts";
 
 export interface ListFetcherDeps {
   readonly lists: RevocationListStore;

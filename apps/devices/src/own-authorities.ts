@@ -2,12 +2,12 @@ import { assertMay, type CertificateAuthority, type DeviceApi, invalidField, Pla
 import type { Clock } from "@mooring/kit";
 import type { SigningAuthority } from "@mooring/pki";
 import { type AuthorityDeps, createIssuingUnder, ensureTenantAuthority } from "./authority.ts";
+import type { AuthorityRecord, AuthorityStore } from "./authority-ports.ts";
 import { revocationReasons } from "./certificates.ts";
 import { noAuthority } from "./foreign-authorities.ts";
 import { tenantOf } from "./input.ts";
 import { toListStatus } from "./list-rules.ts";
 import { openRoot, rootListValidMs, signRootList } from "./own-root.ts";
-import type { AuthorityRecord, AuthorityStore } from "./ports.ts";
 import { serverNameOf } from "./server-name.ts";
 
 export type OwnAuthorityOperations = Pick<DeviceApi, "listAuthorities" | "rotateAuthority" | "revokeAuthority" | "takeRootKey">;

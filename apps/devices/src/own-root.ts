@@ -3,7 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { PlatformError } from "@mooring/contracts";
 import type { Clock } from "@mooring/kit";
 import { createRevocationList, parseSerial, type RevocationReason, type Sealer, type SigningAuthority } from "@mooring/pki";
-import type { AuthorityRecord, AuthorityStore, IssuingAuthority, RootList } from "./ports.ts";
+import type { AuthorityRecord, AuthorityStore, IssuingAuthority, RootList } from "./authority-ports.ts";
 import { authorityPlace } from "./secret-place.ts";
 
 export interface RootDeps {

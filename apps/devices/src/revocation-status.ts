@@ -13,9 +13,9 @@ import {
   type StatusQuestion,
 } from "@mooring/pki";
 import { openForSigning } from "./authority.ts";
+import type { AuthorityRecord, AuthorityStore } from "./authority-ports.ts";
 import { noAuthority } from "./foreign-authorities.ts";
 import { findUnderRoot, openKeptRoot, rootListValidMs, signRootList } from "./own-root.ts";
-import type { AuthorityRecord, AuthorityStore } from "./ports.ts";
 
 export type RevocationStatusOperations = Pick<DeviceApi, "getRevocationList" | "answerStatusRequest">;
 

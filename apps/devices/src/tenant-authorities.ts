@@ -3,7 +3,7 @@ import { type AccessApi, serviceCaller } from "@mooring/contracts";
 import { type Clock, type Log, pause, type Running, startLoop } from "@mooring/kit";
 import { createSealer } from "@mooring/pki";
 import { ensureTenantAuthority } from "./authority.ts";
-import type { AuthorityStore } from "./ports.ts";
+import type { AuthorityStore } from "./authority-ports.ts";
 
 export interface TenantAuthoritiesDeps {
   readonly authorities: Pick<AuthorityStore, "findIssuing" | "insertIssuing">;

@@ -1,7 +1,7 @@
 // Authorities as rows and as records, and the products whose devices have their certificates.
 import type { AuthorityMode, ProvisioningTemplate, RevocationListMode } from "@mooring/contracts";
+import type { AuthorityRecord, KeyNames, RevokedSerial, RootList } from "../authority-ports.ts";
 import type { ListKnowledge } from "../list-rules.ts";
-import type { AuthorityRecord, KeyNames, RevokedSerial, RootList } from "../ports.ts";
 import type { Transaction } from "./change-log.ts";
 
 export const rootListColumns = ({ der, dueMs }: RootList) => ({ rootList: Buffer.from(der), rootListDue: new Date(dueMs) });

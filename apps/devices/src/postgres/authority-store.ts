@@ -1,5 +1,5 @@
 import type { Database } from "@mooring/db";
-import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "../ports.ts";
+import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "../authority-ports.ts";
 import { type AuthorityRow, fromSql, productsOf, rootListColumns, type SqlRow, toRecord, toRevoked, toRow } from "./authority-rows.ts";
 import type { ChangeLog } from "./change-log.ts";
 import { createForeignAuthorityStore } from "./foreign-authority-store.ts";

@@ -1,6 +1,6 @@
 // Authorities that tenants bring along: who may have signed a stranger's certificate, and how one goes.
 import type { Database } from "@mooring/db";
-import type { AuthorityStore } from "../ports.ts";
+import type { AuthorityStore } from "../authority-ports.ts";
 import { keyColumns, productsOf, toRecord } from "./authority-rows.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 

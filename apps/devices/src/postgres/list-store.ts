@@ -1,6 +1,6 @@
 import type { Database } from "@mooring/db";
+import type { RevocationListStore } from "../authority-ports.ts";
 import { olderThan } from "../list-rules.ts";
-import type { RevocationListStore } from "../ports.ts";
 import { productsOf, toRecord } from "./authority-rows.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 

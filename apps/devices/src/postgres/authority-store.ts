@@ -94,13 +94,12 @@ export function createAuthorityStore({ prisma, pool }: Pick<Database, "prisma" |
       }),
 
     async findSoleTenant() {
-      const [first, second] = await prisma.authority.findMany({
-        where: { kind: "own" },
-        distinct: ["tenantId"],
-        select: { tenantId: true },
-        take: 2,
-      });
-      return second === undefined ? first?.tenantId : undefined;
+      // Two looks at one row each: anybody may ask, and Prisma would read all rows to tell them apart.
+      const select = { tenantId: true } as const;
+      const first = await prisma.authority.findFirst({ where: { kind: "own" }, select });
+      if (first === null) return undefined;
+      const another = await prisma.authority.findFirst({ where: { kind: "own", tenantId: { not: first.tenantId } }, select });
+      return another === null ? first.tenantId : undefined;
     },
 
     ...createForeignAuthorityStore(prisma, log),

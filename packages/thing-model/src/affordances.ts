@@ -56,6 +56,7 @@ class Collector {
   readonly #findings: Findings;
   readonly #found: Found[] = [];
   readonly #required = new Set<string>();
+  #groups = 0;
 
   constructor(document: SdfDocument, findings: Findings) {
     this.#document = document;
@@ -69,7 +70,9 @@ class Collector {
     if (group !== undefined && KINDS.some((kind) => Object.hasOwn(this.#document, kind))) {
       this.#findings.warning("", `Properties, actions and events beside ${group} are definitions to refer to, not part of the device.`);
     }
-    if (this.#found.length > limits.affordancesMax) {
+    if (this.#groups > limits.groupsMax) {
+      this.#findings.error("", `A model may have at most ${limits.groupsMax} things and objects.`);
+    } else if (this.#found.length > limits.affordancesMax) {
       this.#findings.error("", `A model may have at most ${limits.affordancesMax} properties, actions and events.`);
     } else if (this.#found.length === 0) this.#findings.warning("", "The model has no property, action or event.");
   }
@@ -91,8 +94,9 @@ class Collector {
     for (const name of Object.keys(definitions)) {
       const definition = definitions[name];
       const at = `${pointer}/${group}/${pointerToken(name)}`;
-      if (this.#found.length > limits.affordancesMax) return;
+      if (this.#found.length > limits.affordancesMax || this.#groups > limits.groupsMax) return;
       if (!isJsonObject(definition)) continue;
+      this.#groups += 1;
       if (Object.hasOwn(definition, "minItems") || Object.hasOwn(definition, "maxItems")) {
         this.#findings.warning(at, "An array of things or objects is treated as a single one.");
       }

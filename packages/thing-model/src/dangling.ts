@@ -1,8 +1,8 @@
 // What old documents refer to and nobody has. Their authors left definitions out that no reader of the time looked for.
 import { isJsonObject, type JsonObject, type JsonValue } from "@mooring/contracts";
 import { type Finding, Findings } from "./findings.ts";
+import { targetMissing } from "./layers.ts";
 import type { SdfDocument } from "./parse.ts";
-import { targetMissing } from "./resolve.ts";
 
 export interface WithoutDangling {
   /** The very document given where nothing had to be left out. */

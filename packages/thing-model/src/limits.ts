@@ -20,6 +20,8 @@ export const limits = {
   importsMax: 32,
   /** Properties, events and services of one model together: ten modules of 300. */
   affordancesMax: 3_000,
+  /** Things and objects of one model together, written out: references to things that hold references multiply. */
+  groupsMax: 3_000,
   /** Size of the compiled form with references and choices written out, in characters, roughly: each schema and each literal has a fixed size. */
   formSizeMax: 3_000_000,
   schemaSize: 300,

@@ -128,7 +128,7 @@ describe("resolveSdf", () => {
   });
 
   test.each<[string, JsonObject, RegExp]>([
-    ["a cycle of one", { sdfData: { A: { sdfRef: "#/sdfData/A" } } }, /^\/sdfData\/A: .*back to itself/],
+    ["a cycle of one", { sdfData: { A: { sdfRef: "#/sdfData/A" } } }, /^\/sdfData\/A\/sdfRef: .*back to itself/],
     ["a cycle of two", { sdfData: { A: { sdfRef: "#/sdfData/B" }, B: { sdfRef: "#/sdfData/A" } } }, /back to itself/],
     ["a definition that contains itself", { sdfData: { A: { properties: { a: { sdfRef: "#/sdfData/A" } } } } }, /back to itself/],
     ["a target that is not there", { sdfData: { A: { sdfRef: "#/sdfData/B" } } }, /^\/sdfData\/A\/sdfRef: .*names nothing/],

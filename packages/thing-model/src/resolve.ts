@@ -1,9 +1,9 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "@mooring/contracts";
+import type { JsonObject, JsonValue } from "@mooring/contracts";
 import { type Finding, Findings } from "./findings.ts";
-import { pointerToken } from "./json.ts";
+import { hasReference, type Layer, Layers, leadsBack, type Member, memberOf, nestedTooDeep, type Stack } from "./layers.ts";
 import { limits } from "./limits.ts";
+import { moveRequired } from "./moves.ts";
 import type { SdfDocument } from "./parse.ts";
-import { namespaceOf, pointerOf, readReference } from "./reference.ts";
 
 export interface ResolvedSdf {
   /** The document with every sdfRef replaced by what it means. Parts may be shared with the input: neither may be changed. */
@@ -15,39 +15,16 @@ export interface ResolvedSdf {
  * Replaces each sdfRef by the definition it names, patched with the members beside it (RFC 9880 s4.4, RFC 7396).
  *
  * A reference is `#/...` or `prefix:#/...`; what it names is looked for in this document where that has the namespace, then in those of
- * `imports` that have it, in their order; nothing is fetched. Where a definition brings a sdfRef of its own into an inherited one, the
- * nearer wins: what is written, then what that reference says, then what is inherited. Inherited sdfRequired entries are turned to point
- * at the new definition. Cycles, unknown targets and references that multiply beyond `limits.resolveCopiesMax` are error findings;
- * never throws.
+ * `imports` that have it, in their order; nothing is fetched. It names what the resolved document has in that place, so that it may lead to
+ * what its owner only inherits, patched as its owner patches it. Where a definition brings a sdfRef of its own into an inherited one, the
+ * nearer wins: what is written, then what that reference says, then what is inherited; a null deletes from all that lies below it.
+ * Inherited sdfRequired entries are turned to point at the new definition. Cycles, unknown targets and references that multiply beyond
+ * `limits.resolveCopiesMax` are error findings; never throws.
  */
 export function resolveSdf(document: SdfDocument, imports: readonly SdfDocument[] = []): ResolvedSdf {
   const findings = new Findings();
-  const shared: Shared = {
-    findings,
-    resolvers: [],
-    done: new Map(),
-    active: new Set(),
-    copiesLeft: limits.resolveCopiesMax,
-    reportAt: undefined,
-  };
-  const resolver = new Resolver(document, shared);
-  shared.resolvers.push(resolver, ...imports.map((root) => new Resolver(root, shared)));
-  return { document: resolver.resolveDocument(), findings: findings.list() };
-}
-
-/** The finding about a reference that names nothing. */
-export const targetMissing = "The sdfRef names nothing in this document, nor in another of its namespace.";
-
-/** What the resolvers of one document and its imports have in common. */
-interface Shared {
-  readonly findings: Findings;
-  /** One for each document: the one that is resolved first, then its imports. */
-  readonly resolvers: Resolver[];
-  readonly done: Map<JsonObject, JsonObject>;
-  readonly active: Set<JsonObject>;
-  copiesLeft: number;
-  /** While definitions of an import are resolved: the reference that led there, since findings lead into the first document. */
-  reportAt: string | undefined;
+  const resolved = new Resolver([document, ...imports], findings).resolve();
+  return { document: resolved, findings: findings.list() };
 }
 
 /** Members whose value is a map of definitions. Everything not listed here or below is copied literally: a `const` may hold a "sdfRef". */
@@ -63,179 +40,137 @@ const NAMED: ReadonlySet<string> = new Set([
 ]);
 const SINGLE: ReadonlySet<string> = new Set(["sdfInputData", "sdfOutputData", "items"]);
 
+/** What some layers were written out to: for all moves, or for some. */
+interface Written {
+  readonly always?: JsonObject;
+  readonly byMoves?: Map<string, JsonObject>;
+}
+
 class Resolver {
-  readonly #root: JsonObject;
-  readonly #namespace: string | undefined;
-  readonly #shared: Shared;
-  readonly #done: Map<JsonObject, JsonObject>;
-  readonly #active: Set<JsonObject>;
+  readonly #layers: Layers;
+  readonly #findings: Findings;
+  readonly #ids = new Map<JsonObject, number>();
+  readonly #written = new Map<string, Written>();
+  readonly #active = new Set<string>();
+  #copiesLeft: number = limits.resolveCopiesMax;
+  /** Counts the sdfRequired lists written out: what holds none is the same wherever it is inherited. */
+  #requiredLists = 0;
 
-  constructor(root: JsonObject, shared: Shared) {
-    this.#root = root;
-    this.#namespace = namespaceOf(root);
-    this.#shared = shared;
-    this.#done = shared.done;
-    this.#active = shared.active;
+  constructor(documents: readonly JsonObject[], findings: Findings) {
+    this.#findings = findings;
+    this.#layers = new Layers(documents, findings, (count) => this.#spend(count));
   }
 
-  resolveDocument(): JsonObject {
-    const result = this.#members(this.#root, "", 0);
-    if (this.#shared.copiesLeft < 0) {
-      this.#error("", `The document's references write out to more than ${limits.resolveCopiesMax} members.`);
+  resolve(): JsonObject {
+    const result = this.#members(this.#layers.root(), 0);
+    if (this.#copiesLeft < 0) {
+      this.#findings.error("", `The document's references write out to more than ${limits.resolveCopiesMax} members.`);
     }
     return result;
   }
 
-  #definition(raw: JsonObject, pointer: string, depth: number): JsonObject {
-    const known = this.#done.get(raw);
-    if (known !== undefined) return known;
-    if (this.#active.has(raw)) {
-      this.#error(pointer, "The sdfRef leads back to itself.");
+  #definition(stack: Stack, depth: number): JsonObject {
+    const layers = this.#layers.expand(stack);
+    return this.#once(layers, depth, () => this.#members(layers, depth));
+  }
+
+  /** Writes the same layers out once: what many definitions inherit is shared by them. */
+  #once(stack: Stack, depth: number, write: () => JsonObject): JsonObject {
+    const top = stack.at(-1);
+    const key = this.#keyOf(stack);
+    const known = this.#written.get(key);
+    if (known?.always !== undefined) return known.always;
+    const moves = known === undefined ? undefined : this.#movesOf(stack);
+    const moved = moves === undefined ? undefined : known?.byMoves?.get(moves);
+    if (moved !== undefined) {
+      this.#requiredLists += 1;
+      return moved;
+    }
+    if (this.#active.has(key) || depth > limits.depthMax) {
+      if (top !== undefined) this.#layers.error(top, this.#active.has(key) ? leadsBack : nestedTooDeep);
       return {};
     }
-    if (depth > limits.depthMax) {
-      this.#error(pointer, `References and definitions are nested more than ${limits.depthMax} levels deep.`);
-      return {};
-    }
-    this.#active.add(raw);
-    const own = this.#members(raw, pointer, depth);
-    const reference = raw["sdfRef"];
-    const result = typeof reference === "string" ? this.#inherit(own, reference, pointer, depth) : own;
-    this.#active.delete(raw);
-    this.#done.set(raw, result).set(result, result);
+    const before = this.#requiredLists;
+    this.#active.add(key);
+    const result = write();
+    this.#active.delete(key);
+    if (this.#requiredLists === before) this.#written.set(key, { always: result });
+    else this.#written.set(key, { byMoves: (known?.byMoves ?? new Map()).set(moves ?? this.#movesOf(stack), result) });
     return result;
   }
 
-  /** The definition's own members with the definitions inside them resolved, without sdfRef. */
-  #members(raw: JsonObject, pointer: string, depth: number): JsonObject {
-    const result: Record<string, JsonValue> = {};
-    for (const name of Object.keys(raw)) {
-      const value = raw[name] ?? null;
-      if (this.#spend() || (name === "sdfRef" && typeof value === "string")) continue;
-      const at = `${pointer}/${pointerToken(name)}`;
-      if (NAMED.has(name) && isJsonObject(value)) result[name] = this.#named(value, at, depth);
-      else if (SINGLE.has(name) && isJsonObject(value)) result[name] = this.#definition(value, at, depth + 1);
-      else result[name] = value;
-    }
-    return result;
-  }
-
-  #named(group: JsonObject, pointer: string, depth: number): JsonObject {
-    const result: Record<string, JsonValue> = {};
-    for (const name of Object.keys(group)) {
-      if (this.#spend()) break;
-      const value = group[name] ?? null;
-      result[name] = isJsonObject(value) ? this.#definition(value, `${pointer}/${pointerToken(name)}`, depth + 1) : value;
-    }
-    return result;
-  }
-
-  #inherit(own: JsonObject, reference: string, pointer: string, depth: number): JsonObject {
-    const name = readReference(this.#root, reference);
-    if (typeof name === "string") {
-      this.#error(`${pointer}/sdfRef`, name);
-      return own;
-    }
-    const owners = this.#ownersOf(name.namespace);
-    for (const owner of owners) {
-      const target = this.#locateIn(owner, name.tokens, `${pointer}/sdfRef`, depth + 1);
-      if (target === undefined) continue;
-      const inherited = owner.#moveRequired(target, name.tokens, pointer, owner !== this);
-      return this.#merge(inherited, own) as JsonObject;
-    }
-    const reason = owners.length === 0 ? "The reference leads into another namespace, whose documents are not at hand." : targetMissing;
-    this.#error(`${pointer}/sdfRef`, reason);
-    return own;
-  }
-
-  #locateIn(owner: Resolver, tokens: readonly string[], reference: string, depth: number): JsonObject | undefined {
-    const outer = this.#shared.reportAt;
-    if (owner !== this) this.#shared.reportAt ??= reference;
-    const target = owner.#locate(tokens, depth);
-    this.#shared.reportAt = outer;
-    return target;
-  }
-
-  #error(pointer: string, message: string): void {
-    this.#shared.findings.error(this.#shared.reportAt ?? pointer, message);
-  }
-
-  /** This document first where the name may be its own, then every other of that namespace. */
-  #ownersOf(namespace: string | undefined): readonly Resolver[] {
-    const others = this.#shared.resolvers.filter((other) => other.#root !== this.#root && other.#namespace === namespace);
-    if (namespace === undefined) return [this];
-    return namespace === this.#namespace ? [this, ...others] : others;
-  }
-
-  /** Walks to a definition, through inherited members too: `#/sdfObject/B/sdfProperty/x` where B has x from its own sdfRef. */
-  #locate(tokens: readonly string[], depth: number): JsonObject | undefined {
-    let node: JsonValue = this.#root;
-    for (const [index, token] of tokens.entries()) {
-      if (typeof node["sdfRef"] === "string" && !this.#active.has(node)) {
-        node = this.#definition(node, pointerOf(tokens.slice(0, index)), depth);
+  /** Members with the definitions in them resolved, without sdfRef. */
+  #members(stack: Stack, depth: number): JsonObject {
+    return this.#write(stack, (name, member) => {
+      if ("layers" in member) {
+        if (NAMED.has(name)) return this.#once(member.layers, depth, () => this.#named(member.layers, depth));
+        return SINGLE.has(name) ? this.#definition(member.layers, depth + 1) : this.#literal(member.layers);
       }
-      const next: JsonValue | undefined = Object.hasOwn(node, token) ? node[token] : undefined;
-      if (!isJsonObject(next)) return undefined;
-      node = next;
-    }
-    return this.#definition(node, pointerOf(tokens), depth);
+      if (name === "sdfRef" && typeof member.value === "string") return undefined;
+      return name === "sdfRequired" ? this.#required(member.value, member.layer) : member.value;
+    });
   }
 
-  /** Turns the sdfRequired entries of an inherited definition, and of groups inside it, from the old place to the new one. */
-  #moveRequired(definition: JsonObject, from: readonly string[], to: string, isImport: boolean): JsonObject {
-    const result: Record<string, JsonValue> = { ...definition };
-    const required = definition["sdfRequired"];
-    if (Array.isArray(required) && !this.#spend(required.length)) {
-      result["sdfRequired"] = (required as readonly JsonValue[])
-        .map((entry) => this.#moveEntry(entry, from, to, isImport))
-        .filter((entry) => entry !== undefined);
-    }
-    for (const group of ["sdfThing", "sdfObject"]) {
-      const members = definition[group];
-      if (!isJsonObject(members)) continue;
-      const moved: Record<string, JsonValue> = {};
-      for (const name of Object.keys(members)) {
-        if (this.#spend()) break;
-        const member = members[name] ?? null;
-        moved[name] = isJsonObject(member) ? this.#moveRequired(member, from, to, isImport) : member;
-      }
-      result[group] = moved;
-    }
-    return result;
+  #named(stack: Stack, depth: number): JsonObject {
+    return this.#write(stack, (_name, member) => ("layers" in member ? this.#definition(member.layers, depth + 1) : member.value));
   }
 
-  /** What an imported definition requires elsewhere in its own document is not part of this one. */
-  #moveEntry(entry: JsonValue, from: readonly string[], to: string, isImport: boolean): JsonValue | undefined {
-    if (typeof entry !== "string" || !entry.includes("#")) return entry;
-    const name = readReference(this.#root, entry);
-    const unmoved = isImport ? undefined : entry;
-    if (typeof name === "string" || name.namespace !== this.#namespace || name.tokens.length <= from.length) return unmoved;
-    if (from.some((token, index) => name.tokens[index] !== token)) return unmoved;
-    return `#${to}${pointerOf(name.tokens.slice(from.length))}`;
+  /** A value that is no definition: merged where it has several layers or is part of a patch, else as it is. */
+  #literal(stack: Stack): JsonValue {
+    const [only] = stack;
+    if (only !== undefined && stack.length === 1 && !only.isPatch) return only.raw;
+    return this.#write(stack, (_name, member) => ("layers" in member ? this.#literal(member.layers) : member.value));
   }
 
-  /** RFC 7396 s2, without changing the target. */
-  #merge(target: JsonValue | undefined, patch: JsonValue): JsonValue {
-    if (!isJsonObject(patch)) return patch;
+  #write(stack: Stack, write: (name: string, member: Member) => JsonValue | undefined): JsonObject {
     const result: Record<string, JsonValue> = {};
-    if (isJsonObject(target)) {
-      for (const name of Object.keys(target)) {
-        if (this.#spend()) break;
-        result[name] = target[name] ?? null;
-      }
-    }
-    for (const name of Object.keys(patch)) {
-      if (this.#spend()) break;
-      const value = patch[name] ?? null;
-      if (value === null) delete result[name];
-      else result[name] = this.#merge(Object.hasOwn(result, name) ? result[name] : undefined, value);
+    const [only] = stack;
+    const names = only !== undefined && stack.length === 1 ? Object.keys(only.raw) : namesOf(stack);
+    for (const name of names) {
+      if (this.#spend(stack.length)) break;
+      const member = memberOf(stack, name);
+      const value = member === undefined ? undefined : write(name, member);
+      if (value !== undefined) result[name] = value;
     }
     return result;
+  }
+
+  #required(list: JsonValue, { moves }: Layer): JsonValue {
+    if (!Array.isArray(list)) return list;
+    this.#requiredLists += 1;
+    return this.#spend(list.length * (1 + moves.length)) ? [] : moveRequired(list, moves);
+  }
+
+  /** Names the layers that say anything. */
+  #keyOf(stack: Stack): string {
+    let key = "";
+    for (const { raw } of stack) if (!isOnlyReference(raw)) key += `${this.#idOf(raw)},`;
+    return key;
+  }
+
+  #movesOf(stack: Stack): string {
+    const moves = stack.flatMap((layer) => [null, ...layer.moves.map(({ root, from, to }) => [this.#idOf(root), ...from, to])]);
+    this.#spend(moves.length);
+    return JSON.stringify(moves);
+  }
+
+  #idOf(raw: JsonObject): number {
+    const id = this.#ids.get(raw) ?? this.#ids.size;
+    this.#ids.set(raw, id);
+    return id;
   }
 
   /** Takes from the budget of copies; true when it is used up. */
-  #spend(count = 1): boolean {
-    this.#shared.copiesLeft -= count;
-    return this.#shared.copiesLeft < 0;
+  #spend(count: number): boolean {
+    this.#copiesLeft -= count;
+    return this.#copiesLeft < 0;
   }
+}
+
+function isOnlyReference(raw: JsonObject): boolean {
+  return hasReference(raw) && Object.keys(raw).length === 1;
+}
+
+function namesOf(stack: Stack): Iterable<string> {
+  return new Set(stack.flatMap(({ raw }) => Object.keys(raw)));
 }

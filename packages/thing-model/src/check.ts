@@ -19,9 +19,14 @@ export interface Checker {
 
 type Check = (value: unknown) => boolean;
 
+/** Checkers by their schemas, which are made once. */
+export type Checkers = Map<DataSchema, Checker>;
+
 /** `patterns` holds every pattern of the schema, compiled (SchemaBuilder.patterns). */
-export function createChecker(schema: DataSchema, patterns: ReadonlyMap<string, Pattern>): Checker {
-  const inner = (part: DataSchema) => createChecker(part, patterns);
+export function createChecker(schema: DataSchema, patterns: ReadonlyMap<string, Pattern>, known?: Checkers): Checker {
+  const made = known?.get(schema);
+  if (made !== undefined) return made;
+  const inner = (part: DataSchema) => createChecker(part, patterns, known);
   const parts = {
     schema,
     items: schema.items === undefined ? undefined : inner(schema.items),
@@ -31,7 +36,15 @@ export function createChecker(schema: DataSchema, patterns: ReadonlyMap<string, 
     pattern: schema.pattern === undefined ? undefined : patterns.get(schema.pattern),
     format: schema.format === undefined ? undefined : formats.get(schema.format),
   };
-  return { ...parts, check: createCheck(parts) };
+  const checker = { ...parts, check: createCheck(parts) };
+  known?.set(schema, checker);
+  return checker;
+}
+
+/** Whether a value is one that all qualities but const, enum and sdfChoice allow: what those list must be. */
+export function createFit(checker: Checker): Check {
+  const check = createTypeCheck(checker);
+  return checker.schema.nullable === true ? (value) => value === null || check(value) : check;
 }
 
 function createCheck(checker: Omit<Checker, "check">): Check {

@@ -2,14 +2,16 @@ import { createHash } from "node:crypto";
 import { isJsonObject, type JsonObject, PlatformError } from "@mooring/contracts";
 import { type Affordance, listAffordances } from "./affordances.ts";
 import { canonicalJson } from "./canonical.ts";
-import { createChecker } from "./check.ts";
+import type { Checkers } from "./check.ts";
 import { leaveOutDangling } from "./dangling.ts";
 import { type Finding, Findings, hasErrors } from "./findings.ts";
 import { limits } from "./limits.ts";
+import { checkLiterals, type PlacedSchema } from "./literals.ts";
 import type { CompiledModel, EventModel, ModelData, PropertyModel, ServiceModel } from "./model.ts";
 import { checkSyntax, type ParsedSdf, parseSdf, type SdfDocument } from "./parse.ts";
 import { type ResolvedSdf, resolveSdf } from "./resolve.ts";
 import { type DataSchema, SchemaBuilder } from "./schema.ts";
+import { buildUnused } from "./unused.ts";
 import { createValidators } from "./validate.ts";
 
 export interface CheckedModel {
@@ -112,11 +114,12 @@ function compileInto({ document, findings: resolveFindings }: ResolvedSdf, findi
     events: affordances.events.map((affordance) => toEvent(affordance, builder)),
     services: affordances.actions.map((affordance) => toService(affordance, builder)),
   });
+  const checkers: Checkers = new Map();
+  if (builder.sizeLeft >= 0) checkValues(document, data, builder, checkers, findings);
   if (findings.hasErrors) return undefined;
-  checkDefaults(data, builder, findings);
   const form = canonicalJson({ version: FORM_VERSION, ...data }, FORM_DEPTH_MAX) ?? "";
   const contentHash = createHash("sha256").update(form).digest("hex");
-  return Object.freeze({ contentHash, size: form.length, ...data, ...createValidators(data, builder.patterns) });
+  return Object.freeze({ contentHash, size: form.length, ...data, ...createValidators(data, builder.patterns, checkers) });
 }
 
 /** Events and services are called by name in topics, as one level: `thing/event/{name}/post`, `thing/service/{name}`. */
@@ -169,12 +172,24 @@ function toData<Name extends string>(affordance: Affordance, quality: string, na
   return { [name]: builder.build(qualities, `${affordance.pointer}/${quality}`) } as Record<Name, DataSchema>;
 }
 
-/** A default that its own schema refuses is legal but surely a mistake. */
-function checkDefaults(data: ModelData, builder: SchemaBuilder, findings: Findings): void {
-  for (const { schema, pointer } of data.properties) {
-    if (schema.default === undefined || createChecker(schema, builder.patterns).check(schema.default)) continue;
-    findings.warning(`${pointer}/default`, "The default is not a value the other qualities allow.");
-  }
+/** What the literals of the model are beside its other qualities, and everything about definitions that it has no use for. */
+function checkValues(document: SdfDocument, data: ModelData, builder: SchemaBuilder, checkers: Checkers, findings: Findings): void {
+  checkLiterals(schemasOf(data), builder.patterns, checkers, findings);
+  const unused = buildUnused(document, builder, findings);
+  checkLiterals(unused.schemas, unused.builder.patterns, new Map(), findings);
+}
+
+function schemasOf({ properties, events, services }: ModelData): readonly PlacedSchema[] {
+  const placed = (schema: DataSchema | undefined, pointer: string): readonly PlacedSchema[] =>
+    schema === undefined ? [] : [[schema, pointer]];
+  return [
+    ...properties.flatMap(({ schema, pointer }) => placed(schema, pointer)),
+    ...events.flatMap(({ output, pointer }) => placed(output, `${pointer}/sdfOutputData`)),
+    ...services.flatMap(({ input, output, pointer }) => [
+      ...placed(input, `${pointer}/sdfInputData`),
+      ...placed(output, `${pointer}/sdfOutputData`),
+    ]),
+  ];
 }
 
 function deepFreeze<T>(value: T): T {

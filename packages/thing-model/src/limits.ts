@@ -36,6 +36,8 @@ export const limits = {
   patternWorkMax: 4_000_000,
   /** Patterns and alternatives of one payload together: states times characters, and alternatives tried. Some 50 ms. */
   payloadWorkMax: 8_000_000,
+  /** The same for the literals of one model, which are checked when it is compiled. */
+  literalWorkMax: 1_000_000,
   /** Field errors kept for one validated payload. */
   fieldErrorsMax: 50,
   /** Nesting of items compared by uniqueItems. */

@@ -115,7 +115,17 @@ export const documentGroups: Readonly<Record<string, QualityRule>> = {
   sdfThing: named("thing"),
 };
 
-const MODIFIED = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d+)?Z)?$/;
+const MODIFIED = /^(\d{4})-(\d{2})-(\d{2})(?:T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?Z)?$/;
+
+/** A date, or a time in UTC, that there is (RFC 3339 s5.6 and s5.7; RFC 9880 s3.1). */
+function isModified(candidate: JsonValue): boolean {
+  const [, year, month, day] = typeof candidate === "string" ? (MODIFIED.exec(candidate) ?? []) : [];
+  if (year === undefined) return false;
+  // The year 0 to 99 would be taken for one of the 20th century.
+  const date = new Date(0);
+  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+  return date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day);
+}
 
 const info: Readonly<Record<string, QualityRule>> = {
   title: text,
@@ -123,7 +133,7 @@ const info: Readonly<Record<string, QualityRule>> = {
   version: text,
   copyright: text,
   license: text,
-  modified: value("a date, or a UTC time ending in Z", (candidate) => typeof candidate === "string" && MODIFIED.test(candidate)),
+  modified: value("a date, or a UTC time ending in Z, that is in the calendar", isModified),
   features: value("an array of strings", isTextList),
   $comment: text,
 };

@@ -3,9 +3,10 @@ import type { Findings } from "./findings.ts";
 import { formats } from "./formats.ts";
 import { pointerToken } from "./json.ts";
 import { limits } from "./limits.ts";
-import { checkLiterals } from "./literals.ts";
+import { checkAbout } from "./literals.ts";
 import { compilePattern, type Pattern } from "./pattern.ts";
 import { PatternError } from "./pattern-automaton.ts";
+import { checkRanges } from "./ranges.ts";
 import { unitProblem } from "./units.ts";
 
 export type DataType = "number" | "string" | "boolean" | "integer" | "array" | "object";
@@ -64,18 +65,33 @@ const COMMON = [...LIMITING, "items", "properties", "uniqueItems", "unit", "sdfT
 /** Turns resolved data qualities into schemas, with one budget for a whole model. */
 export class SchemaBuilder {
   readonly #findings: Findings;
+  readonly #onTooLarge: (pointer: string, message: string) => void;
   /** Every pattern of the model, compiled once. */
   readonly patterns = new Map<string, Pattern>();
-  #sizeLeft: number = limits.formSizeMax;
+  /** The definitions that schemas were made of. */
+  readonly built = new Set<JsonObject>();
+  #sizeLeft: number;
   #patternStatesLeft: number = limits.patternStatesPerModelMax;
 
-  constructor(findings: Findings) {
+  constructor(
+    findings: Findings,
+    sizeMax: number = limits.formSizeMax,
+    onTooLarge = (pointer: string, message: string) => findings.error(pointer, message),
+  ) {
     this.#findings = findings;
+    this.#sizeLeft = sizeMax;
+    this.#onTooLarge = onTooLarge;
+  }
+
+  /** What is left of the budget; below 0 once it is used up and schemas are not whole. */
+  get sizeLeft(): number {
+    return Math.min(this.#sizeLeft, this.#patternStatesLeft < 0 ? -1 : this.#sizeLeft);
   }
 
   /** Past the budget the result is an empty schema and an error finding; the caller stops at findings, not at exceptions. */
   build(qualities: JsonObject, pointer: string): DataSchema {
     if (this.#spend(limits.schemaSize, pointer)) return {};
+    this.built.add(qualities);
     const schema: Record<string, unknown> = {};
     for (const name of PLAIN) if (Object.hasOwn(qualities, name)) schema[name] = this.copy(qualities[name] ?? null, pointer);
     if (qualities["nullable"] === true) schema["nullable"] = true;
@@ -107,7 +123,7 @@ export class SchemaBuilder {
   #spend(size: number, pointer: string): boolean {
     if (this.#sizeLeft < 0) return true;
     this.#sizeLeft -= size;
-    if (this.#sizeLeft < 0) this.#findings.error(pointer, "The model is too large once its references and choices are written out.");
+    if (this.#sizeLeft < 0) this.#onTooLarge(pointer, "The model is too large once its references and choices are written out.");
     return this.#sizeLeft < 0;
   }
 
@@ -141,16 +157,7 @@ export class SchemaBuilder {
 
   /** What each quality's own syntax does not show. */
   #checkTogether(schema: DataSchema, pointer: string): void {
-    const low = Math.max(schema.minimum ?? Number.NEGATIVE_INFINITY, schema.exclusiveMinimum ?? Number.NEGATIVE_INFINITY);
-    const high = Math.min(schema.maximum ?? Number.POSITIVE_INFINITY, schema.exclusiveMaximum ?? Number.POSITIVE_INFINITY);
-    const isOpenPoint = low === high && (low === schema.exclusiveMinimum || high === schema.exclusiveMaximum);
-    if (low > high || isOpenPoint) this.#findings.error(pointer, "No number is both above the minimum and below the maximum.");
-    if ((schema.minLength ?? 0) > (schema.maxLength ?? Number.POSITIVE_INFINITY)) {
-      this.#findings.error(pointer, "The minLength is greater than the maxLength.");
-    }
-    if ((schema.minItems ?? 0) > (schema.maxItems ?? Number.POSITIVE_INFINITY)) {
-      this.#findings.error(pointer, "The minItems is greater than the maxItems.");
-    }
+    checkRanges(schema, pointer, this.#findings);
     for (const name of schema.required ?? []) {
       if (schema.properties !== undefined && !Object.hasOwn(schema.properties, name)) {
         this.#findings.error(
@@ -164,7 +171,7 @@ export class SchemaBuilder {
     }
     const unit = schema.unit === undefined ? undefined : unitProblem(schema.unit);
     if (unit !== undefined) this.#findings.warning(`${pointer}/unit`, unit);
-    checkLiterals(schema, pointer, this.#findings);
+    checkAbout(schema, pointer, this.#findings);
     if (schema.pattern !== undefined) this.#addPattern(schema.pattern, `${pointer}/pattern`);
   }
 
@@ -174,7 +181,7 @@ export class SchemaBuilder {
       const pattern = compilePattern(source);
       this.patterns.set(source, pattern);
       this.#patternStatesLeft -= pattern.states;
-      if (this.#patternStatesLeft < 0) this.#findings.error(pointer, "The model's patterns are too large together.");
+      if (this.#patternStatesLeft < 0) this.#onTooLarge(pointer, "The model's patterns are too large together.");
     } catch (error) {
       if (!(error instanceof PatternError)) throw error;
       this.#findings.error(pointer, error.message);

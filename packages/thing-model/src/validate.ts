@@ -1,6 +1,6 @@
 // Hot: `validateProperties` runs for every report. Nothing is allocated while values are fine; explaining errors may be slow.
 import { deviceTimeMsMax, isJsonObject, type JsonObject, type JsonValue } from "@mooring/contracts";
-import { type Checker, createChecker } from "./check.ts";
+import { type Checker, type Checkers, createChecker } from "./check.ts";
 import { describeValue, explain, type FieldError, FieldErrors } from "./explain.ts";
 import { pointerToken } from "./json.ts";
 import type { CompiledModel, ModelData, PropertyReport } from "./model.ts";
@@ -26,14 +26,14 @@ const tooMuchWork = new FieldErrors();
 tooMuchWork.add("", "checked within bounded work", "so many long texts or items under so many patterns or alternatives");
 const TOO_MUCH_WORK: readonly FieldError[] = Object.freeze(tooMuchWork.list);
 
-/** Makes the validators of a model's data; `patterns` are its compiled patterns. */
-export function createValidators(data: ModelData, patterns: ReadonlyMap<string, Pattern>): Validators {
+/** Makes the validators of a model's data; `patterns` are its compiled patterns, `known` the checkers that were made already. */
+export function createValidators(data: ModelData, patterns: ReadonlyMap<string, Pattern>, known: Checkers = new Map()): Validators {
   const slots = new Map<string, PropertySlot>();
   for (const { name, schema, writable } of data.properties) {
-    const checker = createChecker(schema, patterns);
+    const checker = createChecker(schema, patterns, known);
     slots.set(name, { check: checker.check, checker, writable, wraps: !mayHaveValueMember(schema) });
   }
-  const checkerOf = (schema: DataSchema | undefined) => (schema === undefined ? undefined : createChecker(schema, patterns));
+  const checkerOf = (schema: DataSchema | undefined) => (schema === undefined ? undefined : createChecker(schema, patterns, known));
   const events = new Map(data.events.map((event) => [event.name, checkerOf(event.output)]));
   const inputs = new Map(data.services.map((service) => [service.name, checkerOf(service.input)]));
   const outputs = new Map(data.services.map((service) => [service.name, checkerOf(service.output)]));

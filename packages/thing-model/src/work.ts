@@ -7,7 +7,7 @@ export class TooMuchWork extends Error {
   override readonly name = "TooMuchWork";
 }
 
-/** Outside of payloads (defaults of a model that is compiled) other limits hold. */
+/** Outside of payloads other limits hold. */
 let left = Number.POSITIVE_INFINITY;
 
 /** Throws TooMuchWork when the payload has cost more than it may. One unit is one state and character of a pattern, or one alternative tried. */
@@ -16,9 +16,9 @@ export function spend(units: number): void {
   if (left < 0) throw new TooMuchWork();
 }
 
-/** The payload that follows begins with nothing spent. */
-export function beginPayload(): void {
-  left = limits.payloadWorkMax;
+/** What follows begins with nothing spent: a payload, or the literals of a model. */
+export function beginPayload(units: number = limits.payloadWorkMax): void {
+  left = units;
 }
 
 export function endPayload(): void {

@@ -1,0 +1,41 @@
+import type { Findings } from "./findings.ts";
+import type { DataSchema } from "./schema.ts";
+
+/** Whether bounds leave a value: of numbers, of whole numbers, of multiples; of lengths and of counts. */
+export function checkRanges(schema: DataSchema, pointer: string, findings: Findings): void {
+  const problem = numberProblem(schema);
+  if (problem !== undefined) findings.error(pointer, problem);
+  if ((schema.minLength ?? 0) > (schema.maxLength ?? Number.POSITIVE_INFINITY)) {
+    findings.error(pointer, "The minLength is greater than the maxLength.");
+  }
+  if ((schema.minItems ?? 0) > (schema.maxItems ?? Number.POSITIVE_INFINITY)) {
+    findings.error(pointer, "The minItems is greater than the maxItems.");
+  }
+}
+
+function numberProblem(schema: DataSchema): string | undefined {
+  const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema;
+  const { exclusiveMinimum = Number.NEGATIVE_INFINITY, exclusiveMaximum = Number.POSITIVE_INFINITY, type, multipleOf } = schema;
+  const [low, high] = [Math.max(minimum, exclusiveMinimum), Math.min(maximum, exclusiveMaximum)];
+  const isLowOpen = low === schema.exclusiveMinimum;
+  const isHighOpen = high === schema.exclusiveMaximum;
+  if (low > high || (low === high && (isLowOpen || isHighOpen))) return "No number is both above the minimum and below the maximum.";
+  if (!Number.isFinite(low) || !Number.isFinite(high)) return undefined;
+  if (type === "integer" && !hasMultiple(1)) return "No whole number is both above the minimum and below the maximum.";
+  if (multipleOf !== undefined && !hasMultiple(multipleOf))
+    return "No multiple of the multipleOf is both above the minimum and below the maximum.";
+  return undefined;
+
+  /** Whether a multiple of the step is in range, with the tolerance that validation has for steps written in decimal (`isMultiple`). */
+  function hasMultiple(step: number): boolean {
+    const [first, last] = [low / step, high / step];
+    if (last - first >= 2 || !Number.isFinite(first) || !Number.isFinite(last)) return true;
+    const tolerance = step === 1 ? 0 : 1e-9;
+    for (let count = Math.floor(first); count <= Math.ceil(last); count += 1) {
+      const isAbove = isLowOpen ? count > first + tolerance : count >= first - tolerance;
+      const isBelow = isHighOpen ? count < last - tolerance : count <= last + tolerance;
+      if (isAbove && isBelow) return true;
+    }
+    return false;
+  }
+}

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
-import { type JsonObject, PlatformError } from "@mooring/contracts";
+import { isJsonObject, type JsonObject, type JsonValue, PlatformError } from "@mooring/contracts";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkModel, compileModel } from "./compile.ts";
+import type { CompiledModel } from "./model.ts";
 
 const fixture = (name: string) => readFileSync(new URL(`./fixtures/${name}.sdf.json`, import.meta.url), "utf8");
 const compileFixture = (name: string) => compileModel(JSON.parse(fixture(name)) as JsonObject);
@@ -69,6 +70,41 @@ describe("compileModel", () => {
     expect(hash(inProperty({ minimum: 1, type: "number", $comment: "hi" }))).toBe(model);
     expect(hash({ sdfData: { D: { type: "number" } }, ...inProperty({ sdfRef: "#/sdfData/D", minimum: 1 }) })).toBe(model);
     expect(hash(inProperty({ type: "number", minimum: 2 }))).not.toBe(model);
+  });
+
+  test("the hash does not depend on the order of any object's members; what is generated keeps it", () => {
+    const reverse = (value: JsonValue): JsonValue =>
+      isJsonObject(value)
+        ? Object.fromEntries(
+            Object.entries(value)
+              .reverse()
+              .map(([name, member]) => [name, reverse(member)]),
+          )
+        : Array.isArray(value)
+          ? value.map(reverse)
+          : value;
+    const choice = { sdfChoice: { a: { const: 1 }, b: { const: { choices: [{ name: "b" }, { name: "a" }], x: 1 } } } };
+    const own = {
+      ...inProperty({ type: "object", properties: { x: choice, y: { items: choice } }, required: ["x", "y"] }),
+      sdfObject: {
+        O: {
+          sdfProperty: { q: choice, p: {} },
+          sdfEvent: { f: { sdfOutputData: choice }, e: {} },
+          sdfAction: { b: { sdfInputData: choice, sdfOutputData: choice }, a: {} },
+        },
+      },
+    };
+    for (const document of [
+      own,
+      ...["every-quality", "two-modules", "references"].map((name) => JSON.parse(fixture(name)) as JsonObject),
+    ]) {
+      const [model, reversed] = [compileModel(document), compileModel(reverse(document) as JsonObject)];
+      expect(reversed.contentHash).toBe(model.contentHash);
+    }
+    const names = (model: CompiledModel) => model.properties.map(({ name }) => name);
+    expect(names(compileModel(reverse(own) as JsonObject))).toEqual(names(compileModel(own)).reverse());
+    const swapped = inProperty({ enum: ["b", "a"] });
+    expect(compileModel(swapped).contentHash).not.toBe(compileModel(inProperty({ enum: ["a", "b"] })).contentHash);
   });
 
   test.each<[string, JsonObject, string, RegExp]>([

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { isJsonObject, type JsonObject, PlatformError } from "@mooring/contracts";
 import { type Affordance, listAffordances } from "./affordances.ts";
-import { canonicalJson } from "./canonical.ts";
 import type { Checkers } from "./check.ts";
 import { leaveOutDangling } from "./dangling.ts";
 import { type Finding, Findings, hasErrors } from "./findings.ts";
+import { canonicalForm } from "./form.ts";
 import { limits } from "./limits.ts";
 import { checkLiterals, type PlacedSchema } from "./literals.ts";
 import type { CompiledModel, EventModel, ModelData, PropertyModel, ServiceModel } from "./model.ts";
@@ -94,11 +94,6 @@ function modelError(findings: readonly Finding[]): PlatformError {
   });
 }
 
-/** Version of the compiled form; part of the hash, so that a change of meaning here changes every hash. */
-const FORM_VERSION = 1;
-/** Deeper than any compiled form can be: each schema level adds two levels of JSON. */
-const FORM_DEPTH_MAX = 512;
-
 function compileInto({ document, findings: resolveFindings }: ResolvedSdf, findings: Findings): CompiledModel | undefined {
   findings.append(resolveFindings);
   if (findings.hasErrors) return undefined;
@@ -117,7 +112,7 @@ function compileInto({ document, findings: resolveFindings }: ResolvedSdf, findi
   const checkers: Checkers = new Map();
   if (builder.sizeLeft >= 0) checkValues(document, data, builder, checkers, findings);
   if (findings.hasErrors) return undefined;
-  const form = canonicalJson({ version: FORM_VERSION, ...data }, FORM_DEPTH_MAX) ?? "";
+  const form = canonicalForm(data);
   const contentHash = createHash("sha256").update(form).digest("hex");
   return Object.freeze({ contentHash, size: form.length, ...data, ...createValidators(data, builder.patterns, checkers) });
 }

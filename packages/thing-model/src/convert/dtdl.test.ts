@@ -24,6 +24,9 @@ const odd = {
   },
 };
 const NAME = /^[A-Za-z](?:[A-Za-z0-9_]*[A-Za-z0-9])?$/;
+/** The expression of the DTDL v3 specification, "Digital Twin Model Identifier". */
+const DTMI =
+  /^dtmi:[A-Za-z](?:[A-Za-z0-9_]*[A-Za-z0-9])?(?::[A-Za-z](?:[A-Za-z0-9_]*[A-Za-z0-9])?)*(?:;[1-9][0-9]{0,8}(?:\.[1-9][0-9]{0,5})?)?$/;
 const primitives = ["boolean", "date", "dateTime", "double", "duration", "float", "integer", "long", "string", "time"];
 
 /** What the DTDL v3 specification says of names and schemas, by hand: its parser is no npm package. */
@@ -68,7 +71,7 @@ test.each(sources)("$title is a DTDL v3 Interface with everything of the model i
   const { document } = exportDtdl(source);
   const contents = document["contents"] as readonly JsonObject[];
   const { properties, events, services } = source.model;
-  expect(document["@id"]).toMatch(/^dtmi:mooring:[A-Za-z](?:[A-Za-z0-9_]*[A-Za-z0-9])?;[1-9]\d{0,8}$/);
+  expect(document["@id"]).toMatch(DTMI);
   expect(contents.length).toBe(properties.length + events.length + services.length);
   judgeNames(contents);
   for (const entry of contents) {
@@ -79,6 +82,21 @@ test.each(sources)("$title is a DTDL v3 Interface with everything of the model i
     expect(contents[index]?.["comment"] ?? contents[index]?.["name"]).toBe(name);
     expect(contents[index]?.["writable"]).toBe(writable);
   }
+});
+
+test.each([
+  ["1.0.0", ";1"],
+  ["1.0.7", ";1"],
+  ["1.2.0", ";1.2"],
+  ["1.20.3", ";1.20"],
+  ["12.3.0-rc.1", ";12.3"],
+  ["999999999.999999.0", ";999999999.999999"],
+  ["1.1000000.0", ";1"],
+  ["0.3.0", ""],
+])("version %s is the DTMI's %s: a minor version is a model of its own", (version, expected) => {
+  const id = String(exportDtdl({ ...sourceOf(own), version }).document["@id"]);
+  expect(id).toBe(`dtmi:mooring:model${expected}`);
+  expect(id).toMatch(DTMI);
 });
 
 describe("what DTDL cannot say", () => {

@@ -35,6 +35,16 @@ function spell(name: string): string {
   return /^[A-Za-z]/.test(plain) ? plain : `n${plain.replaceAll(/^_+/g, "")}`;
 }
 
+/**
+ * A DTMI's version as DTDL v3 has it ("Digital Twin Model Identifier"): `;major` or `;major.minor`, where neither may be 0, or none. 1.0 is `;1`;
+ * versions below 1.0.0, which promise nothing to each other, have none. Patches and pre-releases share their minor version's.
+ */
+function dtmiVersion(version: string): string {
+  const [, major = "0", minor = "0"] = /^([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,5})(?![0-9]))?/.exec(version) ?? [];
+  if (major === "0") return "";
+  return minor === "0" ? `;${major}` : `;${major}.${minor}`;
+}
+
 const scalars: Readonly<Record<string, string>> = { integer: "long", number: "double", string: "string", boolean: "boolean" };
 
 class DtdlWriter {
@@ -69,9 +79,7 @@ class DtdlWriter {
       })),
     ];
     const description = infoText(document, "description");
-    // A DTMI's version is a whole number, and only the major one says that something does not fit.
-    const major = Math.max(1, Number.parseInt(version, 10) || 1);
-    const id = `dtmi:mooring:${spell(name)};${Math.min(major, 999_999_999)}`;
+    const id = `dtmi:mooring:${spell(name)}${dtmiVersion(version)}`;
     const texts = this.#texts({ label: infoText(document, "title"), description }, "");
     return { document: { "@context": context, "@id": id, "@type": "Interface", ...texts, contents }, losses: this.#losses.list };
   }

@@ -72,6 +72,14 @@ describe("compileModel", () => {
     expect(hash(inProperty({ type: "number", minimum: 2 }))).not.toBe(model);
   });
 
+  test("a pattern that is legal without the u flag only is read with a warning, and kept in the notation of Unicode mode", () => {
+    const { model, findings } = checkModel(JSON.stringify(inProperty({ type: "string", pattern: "^[\\w-.]+\\_$" })));
+    expect(findings).toEqual([{ severity: "warning", pointer: `${AT}/pattern`, message: expect.stringContaining("^[\\w\\-.]+_$") }]);
+    expect(model?.properties[0]?.schema.pattern).toBe("^[\\w\\-.]+_$");
+    expect(model?.contentHash).toBe(compileModel(inProperty({ type: "string", pattern: "^[\\w\\-.]+_$" })).contentHash);
+    expect([model?.validateProperties({ p: "a-._" }), model?.validateProperties({ p: "a" })]).toMatchObject([[], [{ pointer: "/p" }]]);
+  });
+
   test("the hash does not depend on the order of any object's members; what is generated keeps it", () => {
     const reverse = (value: JsonValue): JsonValue =>
       isJsonObject(value)

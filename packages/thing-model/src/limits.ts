@@ -28,13 +28,13 @@ export const limits = {
   literalSize: 100,
   /** Length of one pattern in UTF-16 units. */
   patternLengthMax: 1_000,
-  /** States of one pattern's automaton: bounds `a{1000}` and repetitions of repetitions. */
-  patternStatesMax: 1_000,
+  /** States of one pattern's automaton: bounds `a{1000}` and repetitions of repetitions. Some 300 bytes each. */
+  patternStatesMax: 4_000,
   /** States of all patterns of one model. */
   patternStatesPerModelMax: 10_000,
-  /** States times characters of one match, about 50 ms of work; a longer text does not match. */
+  /** Characters and steps between states of one match, about 50 ms of work; a text that needs more does not match. */
   patternWorkMax: 4_000_000,
-  /** Patterns and alternatives of one payload together: states times characters, and alternatives tried. Some 50 ms. */
+  /** Patterns and alternatives of one payload together: characters and steps between states, and alternatives tried. Some 100 ms. */
   payloadWorkMax: 8_000_000,
   /** The same for the literals of one model, which are checked when it is compiled. */
   literalWorkMax: 1_000_000,

@@ -7,7 +7,7 @@ import { limits } from "./limits.ts";
  *   TEST    consumes one code point that passes its test      x ──test──▶ next
  *   SPLIT   leads to two states, consuming nothing            x ──▶ next, x ──▶ other
  *   ASSERT  leads on where its condition holds                x ──if──▶ next
- *   ACCEPT  the end of the pattern or of a lookahead's body
+ *   ACCEPT  the end of the pattern or of a lookaround's body
  *
  * States are made from the pattern's end to its start, because `next` must exist before the state that leads to it.
  */
@@ -27,7 +27,7 @@ export class PatternError extends Error {
   override readonly name = "PatternError";
 }
 
-/** The text by code points, and for each lookahead already worked out, the positions where its body matches. */
+/** The text by code points, and for each lookaround already worked out, the positions where its body matches. */
 export class Positions {
   readonly codePoints: Uint32Array;
   readonly count: number;
@@ -54,7 +54,7 @@ export class Automaton {
   readonly #other: number[] = [];
   readonly #tests: (CodePointTest | undefined)[] = [];
   readonly #conditions: (Condition | undefined)[] = [];
-  readonly #lookaheads: { readonly start: number; readonly accept: number }[] = [];
+  readonly #lookarounds: { readonly start: number; readonly accept: number; readonly isBehind: boolean }[] = [];
   /** For each state, those that lead to it by a test, and those that lead to it without consuming. */
   readonly #testsInto: number[][] = [];
   readonly #emptyInto: number[][] = [];
@@ -67,9 +67,15 @@ export class Automaton {
   #enteredIn: Float64Array = new Float64Array(0);
   #nowCount = 0;
   #round = 0;
+  #workLeft = 0;
 
   get states(): number {
     return this.#kind.length;
+  }
+
+  /** Times the text is walked over: once for each lookaround and once for the pattern. */
+  get walks(): number {
+    return this.#lookarounds.length + 1;
   }
 
   addAccept(): number {
@@ -99,9 +105,9 @@ export class Automaton {
     this.#other[split] = body;
   }
 
-  /** Adds a lookahead's body; the number is its index in `Positions.holds`. Inner lookaheads must be added before outer ones. */
-  addLookahead(start: number, accept: number): number {
-    return this.#lookaheads.push({ start, accept }) - 1;
+  /** Adds a lookaround's body; the number is its index in `Positions.holds`. Inner lookarounds must be added before outer ones. */
+  addLookaround(start: number, accept: number, isBehind: boolean): number {
+    return this.#lookarounds.push({ start, accept, isBehind }) - 1;
   }
 
   /** Counts one written-out repetition, so that repeating nothing a million times ends too. */
@@ -128,15 +134,27 @@ export class Automaton {
     }
   }
 
-  /** True when the pattern matches somewhere in the text. */
-  matches(text: string): boolean {
+  /**
+   * Whether the pattern matches somewhere in the text: 1 or 0, or -1 where that is more work than `workMax`. The work that was done, in
+   * positions and steps between states, is `workMax - workLeft`.
+   */
+  match(text: string, workMax: number): number {
+    this.#workLeft = workMax;
     const positions = new Positions(text);
-    for (const { start, accept } of this.#lookaheads) {
+    for (const { start, accept, isBehind } of this.#lookarounds) {
       const holds = new Uint8Array(positions.count + 1);
-      this.#walkBack(positions, start, accept, holds);
+      if (isBehind) this.#walkForward(positions, start, accept, holds);
+      else this.#walkBack(positions, start, accept, holds);
+      if (this.#workLeft < 0) return -1;
       positions.holds.push(holds);
     }
-    return this.#walkBack(positions, this.#start, this.#accept, undefined);
+    const matches = this.#walkBack(positions, this.#start, this.#accept, undefined);
+    if (this.#workLeft < 0) return -1;
+    return matches ? 1 : 0;
+  }
+
+  get workLeft(): number {
+    return this.#workLeft;
   }
 
   #add(kind: number, next: number): number {
@@ -151,19 +169,14 @@ export class Automaton {
 
   /**
    * Goes from the end of the text to its start with the set of states from which `accept` can be reached; marks in `holds` the
-   * positions where `start` is among them, or without `holds` returns true at the first one.
+   * positions where `start` is among them, or without `holds` returns true at the first one. Stops where the work is used up.
    */
   #walkBack(positions: Positions, start: number, accept: number, holds: Uint8Array | undefined): boolean {
     this.#nowCount = 0;
-    for (let at = positions.count; at >= 0; at -= 1) {
-      const later = this.#now;
-      const laterCount = this.#nowCount;
-      this.#now = this.#later;
-      this.#later = later;
-      this.#nowCount = 0;
-      this.#round += 1;
+    for (let at = positions.count; at >= 0 && this.#workLeft >= 0; at -= 1) {
+      const laterCount = this.#beginPosition();
       this.#enter(accept);
-      for (let index = 0; index < laterCount; index += 1) this.#stepBackOverTests(later[index] ?? 0, positions.codePoints[at] ?? 0);
+      for (let index = 0; index < laterCount; index += 1) this.#stepBackOverTests(this.#later[index] ?? 0, positions.codePoints[at] ?? 0);
       // The set grows while it is walked, until nothing more leads into it without consuming.
       for (let index = 0; index < this.#nowCount; index += 1) this.#stepBackOverEmpty(this.#now[index] ?? 0, positions, at);
       if (this.#enteredIn[start] === this.#round) {
@@ -174,8 +187,37 @@ export class Automaton {
     return false;
   }
 
+  /**
+   * Goes from the start of the text to its end with the set of states that can be reached from `start`, which is entered anew everywhere;
+   * marks in `holds` the positions where `accept` is among them: where a match of the body ends, wherever it began.
+   */
+  #walkForward(positions: Positions, start: number, accept: number, holds: Uint8Array): void {
+    this.#nowCount = 0;
+    for (let at = 0; at <= positions.count && this.#workLeft >= 0; at += 1) {
+      const beforeCount = this.#beginPosition();
+      const codePoint = at === 0 ? 0 : (positions.codePoints[at - 1] ?? 0);
+      this.#enter(start);
+      for (let index = 0; index < beforeCount; index += 1) this.#stepOverTest(this.#later[index] ?? 0, codePoint);
+      for (let index = 0; index < this.#nowCount; index += 1) this.#stepOverEmpty(this.#now[index] ?? 0, positions, at);
+      if (this.#enteredIn[accept] === this.#round) holds[at] = 1;
+    }
+  }
+
+  /** The set of the position before becomes `#later`; returns its size. */
+  #beginPosition(): number {
+    const before = this.#now;
+    const count = this.#nowCount;
+    this.#now = this.#later;
+    this.#later = before;
+    this.#nowCount = 0;
+    this.#round += 1;
+    this.#workLeft -= 1;
+    return count;
+  }
+
   #stepBackOverTests(state: number, codePoint: number): void {
     const froms = this.#testsInto[state] ?? NONE;
+    this.#workLeft -= froms.length;
     for (let index = 0; index < froms.length; index += 1) {
       const from = froms[index] ?? 0;
       if (this.#enteredIn[from] !== this.#round && this.#tests[from]?.(codePoint) === true) this.#enter(from);
@@ -184,10 +226,28 @@ export class Automaton {
 
   #stepBackOverEmpty(state: number, positions: Positions, at: number): void {
     const froms = this.#emptyInto[state] ?? NONE;
+    this.#workLeft -= froms.length;
     for (let index = 0; index < froms.length; index += 1) {
       const from = froms[index] ?? 0;
       if (this.#enteredIn[from] !== this.#round && this.#conditions[from]?.(positions, at) !== false) this.#enter(from);
     }
+  }
+
+  #stepOverTest(state: number, codePoint: number): void {
+    this.#workLeft -= 1;
+    if (this.#kind[state] !== TEST) return;
+    const next = this.#next[state] ?? 0;
+    if (this.#enteredIn[next] !== this.#round && this.#tests[state]?.(codePoint) === true) this.#enter(next);
+  }
+
+  #stepOverEmpty(state: number, positions: Positions, at: number): void {
+    this.#workLeft -= 1;
+    const kind = this.#kind[state];
+    if (kind === TEST || kind === ACCEPT || this.#conditions[state]?.(positions, at) === false) return;
+    const next = this.#next[state] ?? 0;
+    if (this.#enteredIn[next] !== this.#round) this.#enter(next);
+    const other = this.#other[state] ?? 0;
+    if (kind === SPLIT && this.#enteredIn[other] !== this.#round) this.#enter(other);
   }
 
   #enter(state: number): void {

@@ -14,14 +14,27 @@ export function readPattern(source: string): Automaton {
 
 const isWordCodePoint: CodePointTest = (code) =>
   (code >= 0x30 && code <= 0x39) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || (code >= 0x61 && code <= 0x7a);
+const isLineEnd: CodePointTest = (code) => code === 0x0a || code === 0x0d || code === 0x2028 || code === 0x2029;
+
+/** What `(?ims-ims:…)` sets, for what is inside. */
+interface Modes {
+  readonly ignoreCase: boolean;
+  readonly multiline: boolean;
+  readonly dotAll: boolean;
+}
 
 const atStart: Condition = (_text, at) => at === 0;
 const atEnd: Condition = (text, at) => at === text.count;
-const atWordBoundary: Condition = (text, at) => {
-  const before = at > 0 && isWordCodePoint(text.codePoints[at - 1] ?? 0);
-  const after = at < text.count && isWordCodePoint(text.codePoints[at] ?? 0);
-  return before !== after;
-};
+const atLineStart: Condition = (text, at) => at === 0 || isLineEnd(text.codePoints[at - 1] ?? 0);
+const atLineEnd: Condition = (text, at) => at === text.count || isLineEnd(text.codePoints[at] ?? 0);
+
+function wordBoundary(isWord: CodePointTest, wanted: boolean): Condition {
+  return (text, at) => {
+    const before = at > 0 && isWord(text.codePoints[at - 1] ?? 0);
+    const after = at < text.count && isWord(text.codePoints[at] ?? 0);
+    return (before !== after) === wanted;
+  };
+}
 
 function testPiece(test: CodePointTest): Piece {
   return (automaton, follow) => automaton.addTest(follow, test);
@@ -31,10 +44,10 @@ function assertPiece(condition: Condition): Piece {
   return (automaton, follow) => automaton.addAssertion(follow, condition);
 }
 
-function lookaheadPiece(body: Piece, wanted: boolean): Piece {
+function lookaroundPiece(body: Piece, isBehind: boolean, wanted: boolean): Piece {
   return (automaton, follow) => {
     const accept = automaton.addAccept();
-    const index = automaton.addLookahead(body(automaton, accept), accept);
+    const index = automaton.addLookaround(body(automaton, accept), accept, isBehind);
     return automaton.addAssertion(follow, (text, at) => (text.holds[index]?.[at] === 1) === wanted);
   };
 }
@@ -70,8 +83,8 @@ function repeatPiece(body: Piece, min: number, max: number): Piece {
 }
 
 /** A test of one code point by the native engine, for classes and escapes; ASCII answers are kept. */
-function nativeTest(atom: string): CodePointTest {
-  const expression = new RegExp(`^${atom}$`, "u");
+function nativeTest(atom: string, { ignoreCase, dotAll }: Modes): CodePointTest {
+  const expression = new RegExp(`^${atom}$`, `u${ignoreCase ? "i" : ""}${dotAll ? "s" : ""}`);
   const ascii = new Uint8Array(128);
   return (codePoint) => {
     if (codePoint >= 128) return expression.test(String.fromCodePoint(codePoint));
@@ -84,12 +97,13 @@ const QUANTIFIER = /(?:([*+?])|\{([0-9]+)(,([0-9]*))?\})\??/y;
 const ESCAPE =
   /\\(?:u\{[0-9a-fA-F]+\}|u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|c[A-Za-z]|[pP]\{[^}]*\}|.)/suy;
 const CLASS = /\[(?:\\.|[^\]\\])*\]/suy;
-const GROUP = /\(\?(?:[:=!]|<=|<!|<[^>]*>|[^:]*:)/y;
+const GROUP = /\(\?(?:[:=!]|<=|<!|<[^>]*>|([ims]*)(?:-([ims]*))?:)/y;
 
 /** Reads the pattern by recursive descent. It may trust the notation, which the native engine has checked. */
 class PatternReader {
   readonly #source: string;
   #at = 0;
+  #modes: Modes = { ignoreCase: false, multiline: false, dotAll: false };
 
   constructor(source: string) {
     this.#source = source;
@@ -127,45 +141,50 @@ class PatternReader {
     switch (this.#source[this.#at]) {
       case "^":
         this.#at += 1;
-        return assertPiece(atStart);
+        return assertPiece(this.#modes.multiline ? atLineStart : atStart);
       case "$":
         this.#at += 1;
-        return assertPiece(atEnd);
+        return assertPiece(this.#modes.multiline ? atLineEnd : atEnd);
       case "(":
         return this.#readGroup();
       case "[":
-        return testPiece(nativeTest(this.#take(CLASS)?.[0] ?? ""));
+        return testPiece(nativeTest(this.#take(CLASS)?.[0] ?? "", this.#modes));
       case ".":
         this.#at += 1;
-        return testPiece(nativeTest("."));
+        return testPiece(nativeTest(".", this.#modes));
       case "\\":
         return this.#readEscape();
       default: {
         const literal = this.#source.codePointAt(this.#at) ?? 0;
         this.#at += literal > 0xffff ? 2 : 1;
+        if (this.#modes.ignoreCase) return testPiece(nativeTest(`\\u{${literal.toString(16)}}`, this.#modes));
         return testPiece((codePoint) => codePoint === literal);
       }
     }
   }
 
   #readGroup(): Piece {
-    const opening = this.#take(GROUP)?.[0];
+    const [opening, added, removed] = this.#take(GROUP) ?? [];
     if (opening === undefined) this.#at += 1;
-    if (opening === "(?<=" || opening === "(?<!") throw new PatternError("The pattern uses lookbehind, which is not supported.");
-    const isPlain = opening === undefined || opening === "(?:" || opening.startsWith("(?<");
-    const isLookahead = opening === "(?=" || opening === "(?!";
-    if (!isPlain && !isLookahead) throw new PatternError("The pattern uses modifiers, which are not supported.");
+    const outer = this.#modes;
+    if (added !== undefined) this.#modes = changeModes(outer, added, removed ?? "");
     const body = this.readChoice();
+    this.#modes = outer;
     this.#at += 1;
-    return isLookahead ? lookaheadPiece(body, opening === "(?=") : body;
+    const isBehind = opening === "(?<=" || opening === "(?<!";
+    const isLookaround = isBehind || opening === "(?=" || opening === "(?!";
+    return isLookaround ? lookaroundPiece(body, isBehind, opening.endsWith("=")) : body;
   }
 
   #readEscape(): Piece {
     const text = this.#take(ESCAPE)?.[0] ?? "";
-    if (text === "\\b") return assertPiece(atWordBoundary);
-    if (text === "\\B") return assertPiece((text, at) => !atWordBoundary(text, at));
-    if (/^\\[1-9k]$/.test(text)) throw new PatternError("The pattern uses backreferences, which are not supported.");
-    return testPiece(nativeTest(text));
+    if (text === "\\b" || text === "\\B") {
+      const isWord = this.#modes.ignoreCase ? nativeTest("\\w", this.#modes) : isWordCodePoint;
+      return assertPiece(wordBoundary(isWord, text === "\\b"));
+    }
+    if (/^\\[1-9k]$/.test(text))
+      throw new PatternError("The pattern uses backreferences, which are not regular and cannot be matched in bounded time.");
+    return testPiece(nativeTest(text, this.#modes));
   }
 
   #take(expression: RegExp): RegExpExecArray | undefined {
@@ -175,4 +194,9 @@ class PatternReader {
     this.#at += match[0].length;
     return match;
   }
+}
+
+function changeModes(outer: Modes, added: string, removed: string): Modes {
+  const mode = (letter: string, before: boolean) => added.includes(letter) || (before && !removed.includes(letter));
+  return { ignoreCase: mode("i", outer.ignoreCase), multiline: mode("m", outer.multiline), dotAll: mode("s", outer.dotAll) };
 }

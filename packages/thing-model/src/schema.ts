@@ -102,6 +102,7 @@ export class SchemaBuilder {
       if (isJsonObject(items)) schema["items"] = this.build(items, `${pointer}/items`);
       if (isJsonObject(properties)) schema["properties"] = this.#members(properties, pointer);
     }
+    if (typeof schema["pattern"] === "string") schema["pattern"] = this.#addPattern(schema["pattern"], `${pointer}/pattern`);
     this.#checkTogether(schema as DataSchema, pointer);
     return schema as DataSchema;
   }
@@ -172,19 +173,24 @@ export class SchemaBuilder {
     const unit = schema.unit === undefined ? undefined : unitProblem(schema.unit);
     if (unit !== undefined) this.#findings.warning(`${pointer}/unit`, unit);
     checkAbout(schema, pointer, this.#findings);
-    if (schema.pattern !== undefined) this.#addPattern(schema.pattern, `${pointer}/pattern`);
   }
 
-  #addPattern(source: string, pointer: string): void {
-    if (this.patterns.has(source) || this.#patternStatesLeft < 0) return;
+  /** The pattern in the notation of Unicode mode, which is what other readers of a converted model know. */
+  #addPattern(written: string, pointer: string): string {
+    if (this.patterns.has(written) || this.#patternStatesLeft < 0) return written;
     try {
-      const pattern = compilePattern(source);
-      this.patterns.set(source, pattern);
+      const pattern = compilePattern(written);
+      if (pattern.source !== written)
+        this.#findings.warning(pointer, `The pattern is not one of Unicode mode and was read as ${pattern.source.slice(0, 200)} there.`);
+      if (this.patterns.has(pattern.source)) return pattern.source;
+      this.patterns.set(pattern.source, pattern);
       this.#patternStatesLeft -= pattern.states;
       if (this.#patternStatesLeft < 0) this.#onTooLarge(pointer, "The model's patterns are too large together.");
+      return pattern.source;
     } catch (error) {
       if (!(error instanceof PatternError)) throw error;
       this.#findings.error(pointer, error.message);
+      return written;
     }
   }
 }

@@ -144,3 +144,44 @@ export const refused: readonly (readonly [title: string, text: string, message: 
     /names nothing|more findings/,
   ],
 ];
+
+/** Allowed, and as dear as what is allowed can be. The engine keeps expressions it has seen: patterns are others in each run. */
+export const dear: readonly (readonly [title: string, textOf: (run: number) => string])[] = [
+  [
+    "of 8,000 properties of characters in its patterns",
+    (run) => inObject({ sdfProperty: numbered(42, (index) => ({ pattern: `${run}x${index}${"\\p{L}".repeat(190)}` })) }),
+  ],
+  [
+    "of 500 different properties of characters in its patterns",
+    (run) =>
+      inObject({
+        sdfProperty: numbered(25, (at) => ({
+          pattern: Array.from({ length: 16 }, (_, no) => `[\\p{L}${run + 1}${at}z-~${String.fromCodePoint(0x4e00 + no)}]`).join(""),
+        })),
+      }),
+  ],
+  [
+    "that writes out to 9,800 schemas",
+    () =>
+      JSON.stringify({
+        sdfData: { big: { properties: numbered(98, () => ({})) } },
+        sdfObject: { O: { sdfProperty: numbered(99, () => ({ sdfRef: "#/sdfData/big" })) } },
+      }),
+  ],
+  [
+    "of 2,900 properties",
+    () => inObject({ sdfProperty: numbered(2_900, () => ({ type: "number", minimum: 1, unit: "m", description: "abc" })) }),
+  ],
+  [
+    "of 2,700 things",
+    () => JSON.stringify({ sdfThing: numbered(30, () => ({ sdfThing: numbered(90, () => ({ sdfProperty: { p: {} } })) })) }),
+  ],
+  [
+    "of 9,700 definitions that nothing uses",
+    () =>
+      JSON.stringify({
+        sdfData: numbered(99, () => ({ properties: numbered(98, () => ({ type: "number", default: 1 })) })),
+        ...{ sdfObject: { O: { sdfProperty: { p: {} } } } },
+      }),
+  ],
+];

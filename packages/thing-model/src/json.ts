@@ -12,6 +12,7 @@ export type JsonResult = { readonly value: JsonValue } | { readonly problem: Jso
 /** One reference token of a JSON pointer, escaped (RFC 6901 s3), cut where a hostile name would flood the message. */
 export function pointerToken(name: string | number): string {
   const text = String(name).slice(0, limits.nameLengthMax);
+  if (!text.includes("~") && !text.includes("/")) return text;
   return text.replaceAll("~", "~0").replaceAll("/", "~1");
 }
 

@@ -11,7 +11,7 @@ export const limits = {
   /** Length of a definition's name in UTF-16 units; it becomes part of topics, pointers and error messages. */
   nameLengthMax: 128,
   /** Members copied while sdfRefs are resolved; stops documents whose references multiply. */
-  resolveCopiesMax: 100_000,
+  resolveCopiesMax: 80_000,
   /** Steps along pointers while old spellings are looked for. */
   upgradeStepsMax: 100_000,
   /** Changes told of between two versions. */
@@ -30,12 +30,12 @@ export const limits = {
   patternLengthMax: 1_000,
   /** States of one pattern's automaton: bounds `a{1000}` and repetitions of repetitions. Some 300 bytes each. */
   patternStatesMax: 4_000,
-  /** States of all patterns of one model. */
+  /** States of all patterns of one model; a `\p{…}` counts as 20. */
   patternStatesPerModelMax: 10_000,
   /** Characters and steps between states of one match, about 50 ms of work; a text that needs more does not match. */
   patternWorkMax: 4_000_000,
-  /** Patterns and alternatives of one payload together: characters and steps between states, and alternatives tried. Some 100 ms. */
-  payloadWorkMax: 8_000_000,
+  /** Patterns and alternatives of one payload together: characters and steps between states, and alternatives tried. Some 70 ms. */
+  payloadWorkMax: 5_000_000,
   /** The same for the literals of one model, which are checked when it is compiled. */
   literalWorkMax: 1_000_000,
   /** Field errors kept for one validated payload. */

@@ -68,9 +68,21 @@ export class Automaton {
   #nowCount = 0;
   #round = 0;
   #workLeft = 0;
+  #extraCost = 0;
 
   get states(): number {
     return this.#kind.length;
+  }
+
+  /** States, and what the tests cost to make beside them. */
+  get cost(): number {
+    return this.states + this.#extraCost;
+  }
+
+  /** Counts the cost of a test towards the pattern's size. */
+  addCost(states: number): void {
+    this.#extraCost += states;
+    if (this.#extraCost > limits.patternStatesMax) throw new PatternError("The pattern has too many \\p{…}.");
   }
 
   /** Times the text is walked over: once for each lookaround and once for the pattern. */

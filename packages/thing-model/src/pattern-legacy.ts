@@ -1,5 +1,7 @@
 // Patterns written for the notation of ECMA-262 without the u flag (annex B.1.2), which most writers know: `\-`, `\_`, `a{`, `[\w-.]`.
 
+import { notationProblem } from "./pattern-properties.ts";
+
 /** Escapes that mean something, or are legal, in Unicode mode; everything else that follows a backslash stands for itself in annex B. */
 const ESCAPE =
   /\\(?:[dDwWsStnvfrbB]|[\^$\\.*+?()[\]{}|/]|0(?![0-9])|[0-9]+|c[A-Za-z]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|u\{[0-9a-fA-F]+\}|[pP]\{[^}]*\}|k<[^>]*>)/y;
@@ -11,14 +13,14 @@ const QUANTIFIER = /\{[0-9]+(?:,[0-9]*)?\}/y;
  * undefined. It is matched by code points then, and `\p{…}` keeps the meaning it has in Unicode mode: whoever writes it means that.
  */
 export function toUnicodeNotation(source: string): string | undefined {
-  if (!isLegal(source, "")) return undefined;
+  if (!isLegal(source)) return undefined;
   const translated = new Translator(source).translate();
-  return isLegal(translated, "u") ? translated : undefined;
+  return notationProblem(translated) === undefined ? translated : undefined;
 }
 
-function isLegal(source: string, flags: string): boolean {
+function isLegal(source: string): boolean {
   try {
-    new RegExp(source, flags);
+    new RegExp(source);
     return true;
   } catch {
     return false;

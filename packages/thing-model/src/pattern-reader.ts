@@ -1,4 +1,8 @@
 import { Automaton, type CodePointTest, type Condition, PatternError } from "./pattern-automaton.ts";
+import { countProperties } from "./pattern-properties.ts";
+
+/** Making one `\p{…}` takes about as long as making so many states. */
+const PROPERTY_COST = 20;
 
 /** A piece of pattern: given the state that follows it, adds its states and returns its first one. */
 type Piece = (automaton: Automaton, follow: number) => number;
@@ -7,7 +11,10 @@ type Piece = (automaton: Automaton, follow: number) => number;
 export function readPattern(source: string): Automaton {
   const automaton = new Automaton();
   const accept = automaton.addAccept();
-  const start = new PatternReader(source).readChoice()(automaton, accept);
+  const reader = new PatternReader(source);
+  const piece = reader.readChoice();
+  automaton.addCost(PROPERTY_COST * countProperties(reader.atoms));
+  const start = piece(automaton, accept);
   automaton.finish(start, accept);
   return automaton;
 }
@@ -82,13 +89,17 @@ function repeatPiece(body: Piece, min: number, max: number): Piece {
   };
 }
 
-/** A test of one code point by the native engine, for classes and escapes; ASCII answers are kept. */
+/** A test of one code point by the native engine, for classes and escapes, made when it is first needed; ASCII answers are kept. */
 function nativeTest(atom: string, { ignoreCase, dotAll }: Modes): CodePointTest {
-  const expression = new RegExp(`^${atom}$`, `u${ignoreCase ? "i" : ""}${dotAll ? "s" : ""}`);
+  let expression: RegExp | undefined;
+  const test = (text: string) => {
+    expression ??= new RegExp(`^${atom}$`, `u${ignoreCase ? "i" : ""}${dotAll ? "s" : ""}`);
+    return expression.test(text);
+  };
   const ascii = new Uint8Array(128);
   return (codePoint) => {
-    if (codePoint >= 128) return expression.test(String.fromCodePoint(codePoint));
-    if (ascii[codePoint] === 0) ascii[codePoint] = expression.test(String.fromCharCode(codePoint)) ? 1 : 2;
+    if (codePoint >= 128) return test(String.fromCodePoint(codePoint));
+    if (ascii[codePoint] === 0) ascii[codePoint] = test(String.fromCharCode(codePoint)) ? 1 : 2;
     return ascii[codePoint] === 1;
   };
 }
@@ -103,10 +114,16 @@ const GROUP = /\(\?(?:[:=!]|<=|<!|<[^>]*>|([ims]*)(?:-([ims]*))?:)/y;
 class PatternReader {
   readonly #source: string;
   #at = 0;
+  readonly #tests = new Map<string, CodePointTest>();
   #modes: Modes = { ignoreCase: false, multiline: false, dotAll: false };
 
   constructor(source: string) {
     this.#source = source;
+  }
+
+  /** Classes and escapes of the pattern, each once for each way its case and line ends are read. */
+  get atoms(): Iterable<string> {
+    return this.#tests.keys();
   }
 
   readChoice(): Piece {
@@ -148,16 +165,16 @@ class PatternReader {
       case "(":
         return this.#readGroup();
       case "[":
-        return testPiece(nativeTest(this.#take(CLASS)?.[0] ?? "", this.#modes));
+        return testPiece(this.#nativeTest(this.#take(CLASS)?.[0] ?? ""));
       case ".":
         this.#at += 1;
-        return testPiece(nativeTest(".", this.#modes));
+        return testPiece(this.#nativeTest("."));
       case "\\":
         return this.#readEscape();
       default: {
         const literal = this.#source.codePointAt(this.#at) ?? 0;
         this.#at += literal > 0xffff ? 2 : 1;
-        if (this.#modes.ignoreCase) return testPiece(nativeTest(`\\u{${literal.toString(16)}}`, this.#modes));
+        if (this.#modes.ignoreCase) return testPiece(this.#nativeTest(`\\u{${literal.toString(16)}}`));
         return testPiece((codePoint) => codePoint === literal);
       }
     }
@@ -179,12 +196,19 @@ class PatternReader {
   #readEscape(): Piece {
     const text = this.#take(ESCAPE)?.[0] ?? "";
     if (text === "\\b" || text === "\\B") {
-      const isWord = this.#modes.ignoreCase ? nativeTest("\\w", this.#modes) : isWordCodePoint;
+      const isWord = this.#modes.ignoreCase ? this.#nativeTest("\\w") : isWordCodePoint;
       return assertPiece(wordBoundary(isWord, text === "\\b"));
     }
     if (/^\\[1-9k]$/.test(text))
       throw new PatternError("The pattern uses backreferences, which are not regular and cannot be matched in bounded time.");
-    return testPiece(nativeTest(text, this.#modes));
+    return testPiece(this.#nativeTest(text));
+  }
+
+  #nativeTest(atom: string): CodePointTest {
+    const key = `${this.#modes.ignoreCase ? "i" : ""}${this.#modes.dotAll ? "s" : ""}:${atom}`;
+    const test = this.#tests.get(key) ?? nativeTest(atom, this.#modes);
+    this.#tests.set(key, test);
+    return test;
   }
 
   #take(expression: RegExp): RegExpExecArray | undefined {

@@ -1,6 +1,7 @@
 import { limits } from "./limits.ts";
 import { PatternError } from "./pattern-automaton.ts";
 import { toUnicodeNotation } from "./pattern-legacy.ts";
+import { notationProblem } from "./pattern-properties.ts";
 import { readPattern } from "./pattern-reader.ts";
 import { spend } from "./work.ts";
 
@@ -16,6 +17,8 @@ import { spend } from "./work.ts";
 export interface Pattern {
   /** In the notation of Unicode mode, whatever it was written in. */
   readonly source: string;
+  /** What compiling it costs, as states: those of the automaton, and 20 for each `\p{…}` in it. */
+  readonly cost: number;
   /** Size of the automaton; the time of one match is at most some four times this times the length of the text. */
   readonly states: number;
   /**
@@ -38,6 +41,7 @@ export function compilePattern(written: string): Pattern {
   return Object.freeze({
     source,
     states: automaton.states,
+    cost: automaton.cost,
     matches(text: string) {
       if (text.length > lengthMax) return false;
       const result = automaton.match(text, limits.patternWorkMax);
@@ -48,13 +52,8 @@ export function compilePattern(written: string): Pattern {
 }
 
 function unicodeSource(written: string): string {
-  try {
-    new RegExp(written, "u");
-    return written;
-  } catch (error) {
-    const translated = toUnicodeNotation(written);
-    if (translated !== undefined) return translated;
-    const reason = error instanceof Error ? error.message.replace(/^.*: /s, "") : "it cannot be read";
-    throw new PatternError(`The pattern is not an ECMA-262 regular expression in Unicode mode: ${reason}.`);
-  }
+  const problem = notationProblem(written);
+  const source = problem === undefined ? written : toUnicodeNotation(written);
+  if (source === undefined) throw new PatternError(`The pattern is not an ECMA-262 regular expression in Unicode mode: ${problem}.`);
+  return source;
 }

@@ -184,7 +184,7 @@ export class SchemaBuilder {
         this.#findings.warning(pointer, `The pattern is not one of Unicode mode and was read as ${pattern.source.slice(0, 200)} there.`);
       if (this.patterns.has(pattern.source)) return pattern.source;
       this.patterns.set(pattern.source, pattern);
-      this.#patternStatesLeft -= pattern.states;
+      this.#patternStatesLeft -= pattern.cost;
       if (this.#patternStatesLeft < 0) this.#onTooLarge(pointer, "The model's patterns are too large together.");
       return pattern.source;
     } catch (error) {

@@ -5,7 +5,7 @@ import { type Conversion, Losses } from "../conversion.ts";
 import { lossTables } from "../losses.ts";
 import { type ConversionSource, definitionAt, partOf } from "../source.ts";
 import { isAbsent, type TslLosses, writeDataType, writeMembers, writeNaming } from "./export-type.ts";
-import { platformMade } from "./import.ts";
+import { platformMadeNames } from "./import.ts";
 import { inOrder } from "./import-type.ts";
 import { defined } from "./read.ts";
 
@@ -29,7 +29,7 @@ export function exportTsl(source: ConversionSource): Conversion<JsonObject> {
   const properties = sorted(model.properties, order["properties"]).map((property) => writeProperty(property, writer));
   const events = sorted(model.events, order["events"]).map((event) => writeEvent(event, writer));
   const services = sorted(model.services, order["services"]).map((service) => writeService(service, writer));
-  const made = isImported ? (object["tsl:made"] ?? []) : Object.keys(platformMade);
+  const made = isImported ? (object["tsl:made"] ?? []) : platformMadeNames;
   const isMade = (name: string, taken: readonly JsonObject[]) => {
     if (!Array.isArray(made) || !made.includes(name)) return false;
     const isTaken = taken.some(({ identifier }) => identifier === name);

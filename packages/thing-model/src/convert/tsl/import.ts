@@ -21,12 +21,12 @@ import {
   type TslPlace,
 } from "./read.ts";
 
-/** Members an export makes anew: the event every property report is, and the services that set and get properties. */
-export const platformMade: Readonly<Record<string, string>> = {
-  post: "thing.event.property.post",
-  set: "thing.service.property.set",
-  get: "thing.service.property.get",
+/** Members an export makes anew, with their methods: the event every property report is, and the services that set and get properties. */
+const platformMade: Readonly<Record<"events" | "services", Readonly<Record<string, string>>>> = {
+  events: { post: "thing.event.property.post" },
+  services: { set: "thing.service.property.set", get: "thing.service.property.get" },
 };
+export const platformMadeNames = Object.values(platformMade).flatMap((methods) => Object.keys(methods));
 
 /**
  * Reads an Alibaba Cloud thing model (TSL) as an SDF document, whose properties take the values a device of that model sends: a bool is
@@ -99,7 +99,12 @@ interface Group {
   readonly made: readonly string[];
 }
 
-function readGroup(tsl: JsonObject, name: string, place: TslPlace, read: (entry: JsonObject, at: TslPlace) => JsonObject): Group {
+function readGroup(
+  tsl: JsonObject,
+  name: "properties" | "events" | "services",
+  place: TslPlace,
+  read: (entry: JsonObject, at: TslPlace) => JsonObject,
+): Group {
   const definitions: Record<string, JsonValue> = {};
   const names = new Set<string>();
   const made: string[] = [];
@@ -118,7 +123,7 @@ function readGroup(tsl: JsonObject, name: string, place: TslPlace, read: (entry:
     if (names.has(identifier) || made.includes(identifier)) {
       at.issues.add(`${at.pointer}/identifier`, `stands twice: ${JSON.stringify(identifier)}`);
     }
-    if (name !== "properties" && isPlatformMade(identifier, entry)) {
+    if ((name === "events" || name === "services") && isPlatformMade(platformMade[name], identifier, entry)) {
       made.push(identifier);
       continue;
     }
@@ -133,10 +138,10 @@ function readGroup(tsl: JsonObject, name: string, place: TslPlace, read: (entry:
   return { definitions, order: orderOf([...names], definitions), made };
 }
 
-/** Some write a bare identifier. */
-function isPlatformMade(identifier: string, entry: JsonObject): boolean {
-  const method = Object.hasOwn(platformMade, identifier) ? platformMade[identifier] : undefined;
-  return method !== undefined && (entry["method"] === undefined || entry["method"] === method);
+/** It has the platform's method, or is an identifier and nothing else, as some write it. Anything more without a method is the owner's. */
+function isPlatformMade(methods: Readonly<Record<string, string>>, identifier: string, entry: JsonObject): boolean {
+  const method = Object.hasOwn(methods, identifier) ? methods[identifier] : undefined;
+  return method !== undefined && (entry["method"] === method || Object.keys(entry).length === 1);
 }
 
 function readProperty(entry: JsonObject, place: TslPlace): JsonObject {

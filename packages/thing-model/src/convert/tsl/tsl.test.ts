@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { checkModel } from "../../compile.ts";
 import { readSource } from "../source.ts";
 import { exportTsl } from "./export.ts";
-import { importTsl, platformMade } from "./import.ts";
+import { importTsl } from "./import.ts";
 import { arbitraryTsl } from "./tsl.test-support.ts";
 
 function roundTrip(tsl: unknown): JsonObject {
@@ -14,13 +14,17 @@ function roundTrip(tsl: unknown): JsonObject {
   return exportTsl(readSource(JSON.stringify(document), { name: "model", version: "1.0.0" })).document;
 }
 
-/** Without the event post and the services set and get, which Alibaba Cloud makes from the properties. */
+const madeMethods = ["thing.event.property.post", "thing.service.property.set", "thing.service.property.get"];
+
+/** Without the event post and the services set and get, which Alibaba Cloud makes from the properties; some write of them the identifier alone. */
 function withoutMade(tsl: JsonObject): JsonObject {
+  const isMade = (entry: JsonValue) =>
+    isJsonObject(entry) &&
+    (madeMethods.includes(String(entry["method"])) || /^\{"identifier":"(post|set|get)"\}$/.test(JSON.stringify(entry)));
   const result: Record<string, JsonValue> = { ...tsl };
   for (const name of ["events", "services"]) {
     const list = tsl[name];
-    if (Array.isArray(list))
-      result[name] = list.filter((entry) => !isJsonObject(entry) || !Object.hasOwn(platformMade, String(entry["identifier"])));
+    if (Array.isArray(list)) result[name] = list.filter((entry) => !isMade(entry));
   }
   return result;
 }
@@ -75,6 +79,39 @@ test("export(import(x)) is x for any TSL, and both are stable", () => {
     { numRuns: 200 },
   );
   expect(members).toBeGreaterThan(200);
+});
+
+test("an owner's own services called set and get, and events called post, come back without a method as with one", () => {
+  const value = [{ identifier: "v", dataType: { type: "int" } }];
+  const tsl = {
+    properties: [{ identifier: "p", accessMode: "rw", dataType: { type: "int" } }],
+    events: [
+      { identifier: "post", type: "alert", outputData: value },
+      { identifier: "set" },
+      { identifier: "get", method: "thing.event.get.post" },
+    ],
+    services: [{ identifier: "set", inputData: value }, { identifier: "get", name: "get it" }, { identifier: "post" }],
+  };
+  const { document, losses } = importTsl(JSON.stringify(tsl));
+  const { model } = readSource(JSON.stringify(document), { name: "m", version: "1.0.0" });
+  expect([losses, model.events.map(({ name }) => name), model.services.map(({ name }) => name)]).toEqual([
+    [],
+    ["post", "set", "get"],
+    ["set", "get", "post"],
+  ]);
+  expect(model.validateServiceInput("set", { v: "x" })).toHaveLength(1);
+  expect(roundTrip(tsl)).toEqual(tsl);
+});
+
+test("the platform's own are told by their method, or by an identifier that stands alone, and made anew", () => {
+  const properties = [{ identifier: "p", accessMode: "rw", dataType: { type: "int" } }];
+  const services = [{ identifier: "set", method: "thing.service.property.set", inputData: [] }, { identifier: "get" }];
+  const { services: made, events } = roundTrip({ properties, events: [{ identifier: "post" }], services });
+  expect(events).toMatchObject([{ identifier: "post", method: "thing.event.property.post", outputData: [{ identifier: "p" }] }]);
+  expect(made).toMatchObject([
+    { identifier: "set", inputData: [{ identifier: "p" }] },
+    { identifier: "get", inputData: ["p"] },
+  ]);
 });
 
 function issuesOf(tsl: unknown): readonly string[] {

@@ -19,7 +19,10 @@ const mappings: Readonly<Record<keyof typeof exportFormats, readonly (readonly [
       "`enum`, or with `tsl:type` bool `bool` of 0 and 1; labels are the choices' names",
     ],
     ["`object`, `array` with `maxItems`", "`struct`, `array` with `size`"],
-    ["—", "event `post`, services `set` and `get` are made from the properties, unless the imported TSL had none"],
+    [
+      "—",
+      "event `post`, services `set` and `get` are made from the properties, unless the imported TSL had none. In a TSL they are known by their methods, or by an identifier that stands alone; others of these names are the owner's and stay",
+    ],
     [
       "`tsl:…`",
       'what SDF lacks: `tsl:eventType`, `tsl:callType`, `tsl:method`, `tsl:specs` (spellings such as "0.50", `unitName`), `tsl:more` (members of others\' making), `tsl:absent` (members left out), `tsl:order`, `tsl:model`',
@@ -83,7 +86,10 @@ const mappings: Readonly<Record<keyof typeof exportFormats, readonly (readonly [
     ["`integer`, `number`, `string`, `boolean`", "`long`, `double`, `string`, `boolean`"],
     ["texts or whole numbers to choose from", "Enum"],
     ["`object`, `array`", "Object, Array, five levels deep"],
-    ["name and version of the model", "`dtmi:mooring:name;major`"],
+    [
+      "name and version of the model",
+      "`dtmi:mooring:name;major.minor`, or `;major` for a minor version of 0, which DTDL cannot write. Patches share their minor version's. A version below 1.0.0 has none, as DTDL cannot write a major version of 0 either",
+    ],
   ],
 };
 

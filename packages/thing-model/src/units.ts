@@ -1,9 +1,9 @@
 /**
  * The units of the IANA registries "SenML Units" and "Secondary Units" (https://www.iana.org/assignments/senml/), to which RFC 9880 s4.7
- * refers, as they stood in 2021: those of RFC 8428 s12.1 and RFC 8798, NTU (ISO 7027-1), and the secondary units added by the designated
- * experts of the CoRE working group (VAh, ppb, ppt, g/l, mg/l, ug/l). Compared by hand with both RFCs and with another list of the registry of that
- * year. IANA has touched the registry since, in March 2025 and February 2026, to say of SDF that a name with a colon is a URI there; a unit registered
- * later than 2021 is unknown here, which is a warning and nothing more.
+ * refers, as IANA had them on 27 March 2025: those of RFC 8428 s12.1 and RFC 8798, NTU (ISO 7027-1), and the secondary units added by the
+ * designated experts of the CoRE working group on 18 February 2021 (VAh, ppb, ppt, g/l, mg/l, ug/l). Every name, scale, offset and asterisk was
+ * compared with IANA's text of that day, as the GitHub repository larseggert/iana-assignments has it (commit 69914307fb94, senml/senml.txt). A unit
+ * registered later is unknown here, which is a warning and nothing more.
  */
 export interface Unit {
   readonly name: string;

@@ -3,7 +3,7 @@ import type { Findings } from "./findings.ts";
 import { pointerToken } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { SdfDocument } from "./parse.ts";
-import { localTokens } from "./reference.ts";
+import { requiredPointer } from "./required.ts";
 
 /** A property, action or event as the device uses it. */
 export interface Affordance {
@@ -121,34 +121,13 @@ class Collector {
     if (path.length > 0) this.#require(parent["sdfRequired"], pointer, parent);
   }
 
-  /** The three forms of RFC 9880 s4.5: a reference, a name inside the definition, or `true` for the definition itself. */
-  #require(list: JsonValue | undefined, pointer: string, parent: JsonObject): void {
+  /** What it names; required.ts has reported what names nothing. */
+  #require(list: JsonValue | undefined, pointer: string, definition: JsonObject): void {
     if (!Array.isArray(list)) return;
-    for (const [index, entry] of list.entries()) {
-      const at = `${pointer}/sdfRequired/${index}`;
-      if (entry === true) this.#required.add(pointer);
-      else if (typeof entry === "string" && entry.includes("#")) this.#requireReference(entry, at);
-      else if (typeof entry === "string") {
-        const kind = ["sdfData", ...KINDS].find((name) => Object.hasOwn(definitionsIn(parent, name), entry));
-        if (kind === undefined) this.#findings.error(at, "The sdfRequired names nothing in this definition.");
-        else this.#required.add(`${pointer}/${kind}/${pointerToken(entry)}`);
-      }
+    for (const entry of list as readonly JsonValue[]) {
+      const required = requiredPointer(entry, { document: this.#document, definition, pointer });
+      if ("pointer" in required) this.#required.add(required.pointer);
     }
-  }
-
-  #requireReference(reference: string, pointer: string): void {
-    const tokens = localTokens(this.#document, reference);
-    if (typeof tokens === "string") {
-      this.#findings.error(pointer, tokens);
-      return;
-    }
-    let node: JsonValue | undefined = this.#document;
-    for (const token of tokens) node = isJsonObject(node) && Object.hasOwn(node, token) ? node[token] : undefined;
-    if (node === undefined) {
-      this.#findings.error(pointer, "The sdfRequired names nothing in this document.");
-      return;
-    }
-    this.#required.add(tokens.map((token) => `/${pointerToken(token)}`).join(""));
   }
 }
 

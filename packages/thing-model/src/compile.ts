@@ -9,6 +9,7 @@ import { limits } from "./limits.ts";
 import { checkLiterals, type PlacedSchema } from "./literals.ts";
 import type { CompiledModel, EventModel, ModelData, PropertyModel, ServiceModel } from "./model.ts";
 import { checkSyntax, type ParsedSdf, parseSdf, type SdfDocument } from "./parse.ts";
+import { checkRequired } from "./required.ts";
 import { type ResolvedSdf, resolveSdf } from "./resolve.ts";
 import { type DataSchema, SchemaBuilder } from "./schema.ts";
 import { buildUnused } from "./unused.ts";
@@ -100,6 +101,7 @@ function compileInto({ document, findings: resolveFindings }: ResolvedSdf, findi
   // A reference can bring in anything; only now is it seen whether it fits where it was used. Warnings were given before.
   findings.append(checkSyntax(document).filter(({ severity }) => severity === "error"));
   if (findings.hasErrors) return undefined;
+  checkRequired(document, findings);
   const affordances = listAffordances(document, findings);
   for (const { name, pointer } of [...affordances.events, ...affordances.actions]) checkTopicName(name, pointer, findings);
   if (findings.hasErrors) return undefined;

@@ -125,6 +125,47 @@ describe("what the model has no use for is looked at as well", () => {
   });
 });
 
+describe("a sdfRequired that names nothing is an error [RFC 9880 s4.5]", () => {
+  const gone = ["#/sdfObject/O/sdfProperty/gone"];
+  const p = { type: "number" };
+  test.each<[string, JsonObject, string]>([
+    ["by name", { sdfObject: { O: { sdfRequired: ["gone"], sdfProperty: { p } } } }, "/sdfObject/O"],
+    ["by pointer", { sdfObject: { O: { sdfRequired: gone, sdfProperty: { p } } } }, "/sdfObject/O"],
+    ["in a document of SDF 1.0", { sdfObject: { O: { sdfRequired: gone, sdfProperty: { p: { ...p, units: "m" } } } } }, "/sdfObject/O"],
+    ["in an action", { sdfObject: { O: { sdfProperty: { p }, sdfAction: { a: { sdfRequired: gone } } } } }, "/sdfObject/O/sdfAction/a"],
+    ["in data", { sdfData: { d: { sdfRequired: gone } }, sdfObject: { O: { sdfProperty: { p } } } }, "/sdfData/d"],
+    [
+      "in an action's input",
+      { sdfObject: { O: { sdfAction: { a: { sdfInputData: { sdfRequired: gone } } } } } },
+      "/sdfObject/O/sdfAction/a/sdfInputData",
+    ],
+    ["beside the device", { sdfThing: { T: { sdfProperty: { p } } }, sdfObject: { O: { sdfRequired: gone } } }, "/sdfObject/O"],
+    ["but a quality", { sdfObject: { O: { sdfRequired: ["#/sdfObject/O/sdfProperty/p/type"], sdfProperty: { p } } } }, "/sdfObject/O"],
+    [
+      "once inherited",
+      {
+        sdfObject: {
+          A: { sdfRequired: ["#/sdfObject/A/sdfProperty/p"], sdfProperty: { p } },
+          O: { sdfRef: "#/sdfObject/A", sdfProperty: { p: null, q: {} } },
+        },
+      },
+      "/sdfObject/O",
+    ],
+  ])("%s", (_title, document, pointer) => {
+    const errors = findingsOf(document).filter((finding) => finding.startsWith("error"));
+    expect(errors).toEqual([
+      expect.stringMatching(`^error ${pointer}/sdfRequired/0: The sdfRequired names (nothing|what is no definition)`),
+    ]);
+  });
+
+  test("one that names a definition of any kind is fine", () => {
+    const names = ["#/sdfObject/O/sdfProperty/p", "#/sdfObject/O/sdfData/d", "#/sdfObject/O", true, "a"];
+    expect(findingsOf({ sdfObject: { O: { sdfRequired: names, sdfData: { d: {} }, sdfProperty: { p }, sdfAction: { a: {} } } } })).toEqual(
+      [],
+    );
+  });
+});
+
 describe("info.modified [RFC 9880 s3.1]", () => {
   test.each(["2024-02-29", "2000-02-29T23:59:60Z", "2025-12-31T00:00:00.123Z"])("may be %s", (modified) => {
     expect(findingsOf({ info: { modified }, ...inProperty({}) })).toEqual([]);

@@ -14,13 +14,15 @@ describe("a literal inside a schema", () => {
     ["a default with a member that is wrong", { properties: { a: { type: "string" } }, default: { a: 1 } }, "warning /default"],
     ["a default of a choice", { sdfChoice: { a: { minimum: 1, default: 0 } } }, "warning /sdfChoice/a/default"],
     ["a default the pattern does not allow", { type: "string", pattern: "^a", default: "b" }, "warning /default"],
-    ["a const the pattern does not allow", { type: "string", pattern: "^a", const: "b" }, "error /const"],
-    ["a const in a member", { properties: { a: { type: "string", pattern: "^a", const: "b" } } }, "error /properties/a/const"],
-    ["a const with an item that is wrong", { type: "array", items: { type: "string" }, const: ["a", 1] }, "error /const"],
-    ["a const without a member that must be there", { type: "object", required: ["a"], const: {} }, "error /const"],
-    ["a const that is not of the format", { type: "string", format: "date", const: "x" }, "error /const"],
+    ["a const the pattern does not allow", { type: "string", pattern: "^a", const: "b" }, "warning /const"],
+    ["a const in a member", { properties: { a: { type: "string", pattern: "^a", const: "b" } } }, "warning /properties/a/const"],
+    ["a const with an item that is wrong", { type: "array", items: { type: "string" }, const: ["a", 1] }, "warning /const"],
+    ["a const without a member that must be there", { type: "object", required: ["a"], const: {} }, "warning /const"],
+    ["a const that is not of the format", { type: "string", format: "date", const: "x" }, "warning /const"],
     ["an enum's entry the pattern does not allow", { items: { pattern: "^a", enum: ["a", "b"] } }, "warning /items/enum/1"],
-    ["an enum of which the pattern allows none", { type: "string", pattern: "^a", enum: ["b", "c"] }, "error /enum"],
+    ["an enum of which the pattern allows none", { type: "string", pattern: "^a", enum: ["b", "c"] }, "warning /enum/1"],
+    ["an enum of another type inside", { items: { type: "string", enum: [1, 2] } }, "error /items/enum"],
+    ["a const of another type in a member", { properties: { a: { type: "string", const: 1 } } }, "error /properties/a/const"],
   ])("%s is found", (_title, qualities, expected) => {
     const [severity, pointer] = expected.split(" ");
     expect(findingsOf(inProperty(qualities))).toContainEqual(
@@ -44,10 +46,12 @@ describe("a literal inside a schema", () => {
   test("costs bounded work, and what is beyond is said to be unchecked", () => {
     const qualities = {
       type: "string",
-      pattern: "(a?){400}b$",
-      enum: Array.from({ length: 900 }, (_, index) => `${"a".repeat(900)}${index}`),
+      pattern: "b(a?){400}[0-9]+$",
+      enum: Array.from({ length: 90 }, (_, index) => `${"a".repeat(900)}${index}`),
     };
-    expect(findingsOf(inProperty({ items: qualities }))).toEqual([expect.stringMatching(/^warning : Not every const, enum and default/)]);
+    const findings = findingsOf(inProperty({ items: qualities }));
+    expect(findings.at(-1)).toMatch(/^warning : Not every const, enum and default/);
+    expect(findings.length).toBeLessThan(50);
   });
 });
 

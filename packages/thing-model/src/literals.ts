@@ -41,8 +41,8 @@ export function checkAbout(schema: DataSchema, pointer: string, findings: Findin
 export type PlacedSchema = readonly [schema: DataSchema, pointer: string];
 
 /**
- * Whether const, enum and default, at whatever depth, are values of what stands beside them. A const or a whole enum that no value can be
- * is an error. Literals that need more work than `limits.literalWorkMax` (large texts under large patterns) are not checked, with a warning.
+ * Whether const, enum and default, at whatever depth, are values of what stands beside them. A const or a whole enum that is not of the type, range
+ * or length is an error; what a pattern, a format or an inner schema refuses is a warning, since models of others have such. Literals that need more work than `limits.literalWorkMax` (large texts under large patterns) are not checked, with a warning.
  */
 export function checkLiterals(
   schemas: readonly PlacedSchema[],
@@ -75,16 +75,30 @@ export function checkLiterals(
 
 function checkOwn(checker: Checker, pointer: string, findings: Findings): void {
   const { schema } = checker;
-  const fits = schema.const === undefined && schema.enum === undefined ? undefined : createFit(checker);
-  if (schema.const !== undefined && fits?.(schema.const) === false) {
-    findings.error(`${pointer}/const`, "The const is not a value the other qualities allow.");
+  const literals = schema.const === undefined ? (schema.enum ?? []) : [schema.const, ...(schema.enum ?? [])];
+  const [fitsType, fits] = literals.length === 0 ? [() => true, () => true] : [createTypeFit(schema), createFit(checker)];
+  if (schema.const !== undefined && !fits(schema.const)) {
+    const severity = fitsType(schema.const) ? "warning" : "error";
+    findings.append([{ severity, pointer: `${pointer}/const`, message: "The const is not a value the other qualities allow." }]);
   }
-  const wrong = (schema.enum ?? []).flatMap((entry: JsonValue, index) => (fits?.(entry) === false ? [index] : []));
-  if (wrong.length > 0 && wrong.length === schema.enum?.length) {
+  if (schema.enum?.every((entry: JsonValue) => !fitsType(entry)) === true) {
     findings.error(`${pointer}/enum`, "No entry of the enum is a value the other qualities allow.");
-  } else for (const index of wrong) findings.warning(`${pointer}/enum/${index}`, "This entry is not a value the other qualities allow.");
+  } else {
+    for (const [index, entry] of (schema.enum ?? []).entries())
+      if (!fits(entry)) findings.warning(`${pointer}/enum/${index}`, "This entry is not a value the other qualities allow.");
+  }
   // A default that its own schema refuses is legal but surely a mistake.
   if (schema.default !== undefined && !checker.check(schema.default)) {
     findings.warning(`${pointer}/default`, "The default is not a value the other qualities allow.");
   }
+}
+
+const NO_PATTERNS = new Map<string, never>();
+
+/** Whether type, range and length allow a value: what is refused here is a mistake beyond doubt. */
+function createTypeFit(schema: DataSchema): (value: JsonValue) => boolean {
+  const { type, nullable, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength } = schema;
+  const named = { type, nullable, minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf, minLength, maxLength };
+  const given = Object.entries(named).filter(([, quality]) => quality !== undefined);
+  return createChecker(Object.fromEntries(given) as DataSchema, NO_PATTERNS).check;
 }

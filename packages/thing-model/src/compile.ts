@@ -116,7 +116,10 @@ function compileInto({ document, findings: resolveFindings }: ResolvedSdf, findi
   if (findings.hasErrors) return undefined;
   const form = canonicalForm(data);
   const contentHash = createHash("sha256").update(form).digest("hex");
-  return Object.freeze({ contentHash, size: form.length, ...data, ...createValidators(data, builder.patterns, checkers) });
+  const validators = createValidators(data, builder.patterns, checkers);
+  // The validators' closures would keep the map for the life of the model.
+  checkers.clear();
+  return Object.freeze({ contentHash, size: form.length, ...data, ...validators });
 }
 
 /** Events and services are called by name in topics, as one level: `thing/event/{name}/post`, `thing/service/{name}`. */

@@ -20,7 +20,8 @@ export function toSdf({ document, format }: { readonly document: string; readonl
 /** A stored version in another format. New field numbers are kept before anyone sees them. */
 export async function exportVersion(models: ModelStore, stored: StoredModel, format: string): Promise<ModelExport> {
   const { tenantId, name, version } = stored;
-  const source = readSource(stored.document, { name, version, imports: await loadImports(models, stored) });
+  const isPublished = stored.state !== "draft";
+  const source = readSource(stored.document, { name, version, imports: await loadImports(models, stored), isPublished });
   let exported: ExportedModel = exportModel(source, format);
   if (exported.fieldNumbers !== undefined) {
     await models.allotFieldNumbers(tenantId, name, (known) => {

@@ -163,7 +163,8 @@ export function createThingModelService({ models, clock }: ThingModelServiceDeps
 
   async function compile(tenantId: string, key: ThingModelKey): Promise<CheckedModel["model"]> {
     const stored = await models.find(tenantId, key.name, key.version);
-    return stored === undefined ? undefined : checkModel(stored.document, await loadImports(models, stored)).model;
+    const isPublished = stored !== undefined && stored.state !== "draft";
+    return stored === undefined ? undefined : checkModel(stored.document, await loadImports(models, stored), { isPublished }).model;
   }
 
   async function assertRoom(tenantId: string): Promise<void> {

@@ -29,8 +29,12 @@ export interface CheckedModel {
 /**
  * Parses, resolves and compiles an SDF text in one go; never throws. Time and memory are bounded by `limits`. `imports` are the texts of
  * other documents whose definitions it may refer to by their global names; only what is referred to becomes part of the model.
+ *
+ * A model that was published is immutable and has been looked at by the release it was published with. With `isPublished` it is compiled without
+ * what its writer is told beyond that (required.ts, literals.ts, unused.ts, ranges without a whole number): a check that came later does not
+ * take it from its devices.
  */
-export function checkModel(text: string, imports: readonly string[] = []): CheckedModel {
+export function checkModel(text: string, imports: readonly string[] = [], { isPublished = false } = {}): CheckedModel {
   const parsed = parseSdf(text);
   const { findings } = parsed;
   if (parsed.document === undefined || hasErrors(findings)) return { model: undefined, ...parsed };
@@ -40,7 +44,7 @@ export function checkModel(text: string, imports: readonly string[] = []): Check
   if (documents === undefined) return { model: undefined, ...parsed, findings: all.list() };
   const { document, changes, resolved } = resolveAsOld(parsed, documents);
   all.append(changes.slice(parsed.changes.length));
-  const model = compileInto(resolved, all);
+  const model = compileInto(resolved, all, isPublished);
   return { model, findings: all.list(), changes, document };
 }
 
@@ -83,7 +87,7 @@ function parseImports(imports: readonly string[], findings: Findings): readonly 
  */
 export function compileModel(document: SdfDocument): CompiledModel {
   const findings = new Findings();
-  const model = compileInto(resolveSdf(document), findings);
+  const model = compileInto(resolveSdf(document), findings, false);
   if (model === undefined) throw modelError(findings.list());
   return model;
 }
@@ -95,24 +99,28 @@ function modelError(findings: readonly Finding[]): PlatformError {
   });
 }
 
-function compileInto({ document, findings: resolveFindings }: ResolvedSdf, findings: Findings): CompiledModel | undefined {
+function compileInto(
+  { document, findings: resolveFindings }: ResolvedSdf,
+  findings: Findings,
+  isPublished: boolean,
+): CompiledModel | undefined {
   findings.append(resolveFindings);
   if (findings.hasErrors) return undefined;
   // A reference can bring in anything; only now is it seen whether it fits where it was used. Warnings were given before.
   findings.append(checkSyntax(document).filter(({ severity }) => severity === "error"));
   if (findings.hasErrors) return undefined;
-  checkRequired(document, findings);
+  if (!isPublished) checkRequired(document, findings);
   const affordances = listAffordances(document, findings);
   for (const { name, pointer } of [...affordances.events, ...affordances.actions]) checkTopicName(name, pointer, findings);
   if (findings.hasErrors) return undefined;
-  const builder = new SchemaBuilder(findings);
+  const builder = new SchemaBuilder(findings, { isPublished });
   const data: ModelData = deepFreeze({
     properties: affordances.properties.map((affordance) => toProperty(affordance, builder)),
     events: affordances.events.map((affordance) => toEvent(affordance, builder)),
     services: affordances.actions.map((affordance) => toService(affordance, builder)),
   });
   const checkers: Checkers = new Map();
-  if (builder.sizeLeft >= 0) checkValues(document, data, builder, checkers, findings);
+  if (builder.sizeLeft >= 0 && !isPublished) checkValues(document, data, builder, checkers, findings);
   if (findings.hasErrors) return undefined;
   const form = canonicalForm(data);
   const contentHash = createHash("sha256").update(form).digest("hex");

@@ -57,7 +57,7 @@ export function createModelDirectory(deps: ModelDirectoryDeps): ModelDirectory {
     // What a range stands for now may be here already; a version never changes.
     const known = found.model.version === version ? undefined : compiled.get(`${tenantId}/${name}@${found.model.version}`);
     if (known !== undefined) return known;
-    const { model } = checkModel(found.document, found.imports);
+    const { model } = checkModel(found.document, found.imports, { isPublished: true });
     if (model === undefined) throw new PlatformError("internal", `the published thing model ${name} ${version} does not compile`);
     return model;
   }

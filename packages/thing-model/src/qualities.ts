@@ -115,16 +115,22 @@ export const documentGroups: Readonly<Record<string, QualityRule>> = {
   sdfThing: named("thing"),
 };
 
-const MODIFIED = /^(\d{4})-(\d{2})-(\d{2})(?:T(?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d+)?Z)?$/;
+const MODIFIED = /^(\d{4})-(\d{2})-(\d{2})(?:T(\d{2}):(\d{2}):(\d{2})(?:\.\d+)?Z)?$/;
 
-/** A date, or a time in UTC, that there is (RFC 3339 s5.6 and s5.7; RFC 9880 s3.1). */
-function isModified(candidate: JsonValue): boolean {
-  const [, year, month, day] = typeof candidate === "string" ? (MODIFIED.exec(candidate) ?? []) : [];
-  if (year === undefined) return false;
+/** A date, or a time in UTC (RFC 9880 s3.1). One that is in no calendar (RFC 3339 s5.7) misleads readers and changes nothing: a warning. */
+function checkModified(candidate: JsonValue, pointer: string, findings: Findings): void {
+  const [, year, month, day, hour = "0", minute = "0", second = "0"] =
+    typeof candidate === "string" ? (MODIFIED.exec(candidate) ?? []) : [];
+  if (year === undefined) {
+    findings.error(pointer, "The value must be a date, or a UTC time ending in Z.");
+    return;
+  }
   // The year 0 to 99 would be taken for one of the 20th century.
   const date = new Date(0);
   date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
-  return date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day);
+  const isDay = date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day);
+  if (!isDay || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60)
+    findings.warning(pointer, "There is no such date or time of day.");
 }
 
 const info: Readonly<Record<string, QualityRule>> = {
@@ -133,7 +139,7 @@ const info: Readonly<Record<string, QualityRule>> = {
   version: text,
   copyright: text,
   license: text,
-  modified: value("a date, or a UTC time ending in Z, that is in the calendar", isModified),
+  modified: { form: "value", check: checkModified },
   features: value("an array of strings", isTextList),
   $comment: text,
 };

@@ -1,9 +1,9 @@
 import type { Findings } from "./findings.ts";
 import type { DataSchema } from "./schema.ts";
 
-/** Whether bounds leave a value: of numbers, of whole numbers, of multiples; of lengths and of counts. */
-export function checkRanges(schema: DataSchema, pointer: string, findings: Findings): void {
-  const problem = numberProblem(schema);
+/** Whether bounds leave a value: of numbers, of lengths and of counts; of whole numbers and multiples too where it is not published yet. */
+export function checkRanges(schema: DataSchema, pointer: string, findings: Findings, isPublished: boolean): void {
+  const problem = numberProblem(schema, isPublished);
   if (problem !== undefined) findings.error(pointer, problem);
   if ((schema.minLength ?? 0) > (schema.maxLength ?? Number.POSITIVE_INFINITY)) {
     findings.error(pointer, "The minLength is greater than the maxLength.");
@@ -13,14 +13,14 @@ export function checkRanges(schema: DataSchema, pointer: string, findings: Findi
   }
 }
 
-function numberProblem(schema: DataSchema): string | undefined {
+function numberProblem(schema: DataSchema, isPublished: boolean): string | undefined {
   const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema;
   const { exclusiveMinimum = Number.NEGATIVE_INFINITY, exclusiveMaximum = Number.POSITIVE_INFINITY, type, multipleOf } = schema;
   const [low, high] = [Math.max(minimum, exclusiveMinimum), Math.min(maximum, exclusiveMaximum)];
   const isLowOpen = low === schema.exclusiveMinimum;
   const isHighOpen = high === schema.exclusiveMaximum;
   if (low > high || (low === high && (isLowOpen || isHighOpen))) return "No number is both above the minimum and below the maximum.";
-  if (!Number.isFinite(low) || !Number.isFinite(high)) return undefined;
+  if (isPublished || !Number.isFinite(low) || !Number.isFinite(high)) return undefined;
   if (type === "integer" && !hasMultiple(1)) return "No whole number is both above the minimum and below the maximum.";
   if (multipleOf !== undefined && !hasMultiple(multipleOf))
     return "No multiple of the multipleOf is both above the minimum and below the maximum.";

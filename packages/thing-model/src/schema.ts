@@ -62,6 +62,14 @@ const NESTED = ["items", "properties", "sdfChoice", "uniqueItems"];
 /** Qualities common to the alternatives of a sdfChoice when they stand beside it. */
 const COMMON = [...LIMITING, "items", "properties", "uniqueItems", "unit", "sdfType", "contentFormat", "nullable"];
 
+interface SchemaBuilderOptions {
+  readonly sizeMax?: number;
+  /** See checkModel. */
+  readonly isPublished?: boolean;
+  /** An error finding where it is left out. */
+  readonly onTooLarge?: (pointer: string, message: string) => void;
+}
+
 /** Turns resolved data qualities into schemas, with one budget for a whole model. */
 export class SchemaBuilder {
   readonly #findings: Findings;
@@ -70,17 +78,15 @@ export class SchemaBuilder {
   readonly patterns = new Map<string, Pattern>();
   /** The definitions that schemas were made of. */
   readonly built = new Set<JsonObject>();
+  readonly #isPublished: boolean;
   #sizeLeft: number;
   #patternStatesLeft: number = limits.patternStatesPerModelMax;
 
-  constructor(
-    findings: Findings,
-    sizeMax: number = limits.formSizeMax,
-    onTooLarge = (pointer: string, message: string) => findings.error(pointer, message),
-  ) {
+  constructor(findings: Findings, { sizeMax = limits.formSizeMax, isPublished = false, onTooLarge }: SchemaBuilderOptions = {}) {
     this.#findings = findings;
     this.#sizeLeft = sizeMax;
-    this.#onTooLarge = onTooLarge;
+    this.#isPublished = isPublished;
+    this.#onTooLarge = onTooLarge ?? ((pointer, message) => findings.error(pointer, message));
   }
 
   /** What is left of the budget; below 0 once it is used up and schemas are not whole. */
@@ -158,7 +164,7 @@ export class SchemaBuilder {
 
   /** What each quality's own syntax does not show. */
   #checkTogether(schema: DataSchema, pointer: string): void {
-    checkRanges(schema, pointer, this.#findings);
+    checkRanges(schema, pointer, this.#findings, this.#isPublished);
     for (const name of schema.required ?? []) {
       if (schema.properties !== undefined && !Object.hasOwn(schema.properties, name)) {
         this.#findings.error(

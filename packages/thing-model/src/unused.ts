@@ -16,9 +16,10 @@ export function buildUnused(
   used: SchemaBuilder,
   findings: Findings,
 ): { readonly schemas: readonly PlacedSchema[]; readonly builder: SchemaBuilder } {
-  const builder = new SchemaBuilder(findings, Math.max(0, used.sizeLeft), (pointer) =>
-    findings.warning(pointer, "The definitions that nothing uses are too large to be checked from here on."),
-  );
+  const builder = new SchemaBuilder(findings, {
+    sizeMax: Math.max(0, used.sizeLeft),
+    onTooLarge: (pointer) => findings.warning(pointer, "The definitions that nothing uses are too large to be checked from here on."),
+  });
   const schemas: PlacedSchema[] = [];
   const seen = new Set<JsonObject>();
   const lookAt = (rule: QualityRule | undefined, value: JsonValue | undefined, pointer: string): void => {

@@ -19,11 +19,13 @@ export interface SourceContext {
   readonly name: string;
   readonly version: string;
   readonly imports?: readonly string[];
+  /** See checkModel. */
+  readonly isPublished?: boolean;
 }
 
 /** Reads an SDF text for conversion. Throws `invalidArgument` with every error finding as an issue. */
-export function readSource(text: string, { name, version, imports = [] }: SourceContext): ConversionSource {
-  const { model, findings, document } = checkModel(text, imports);
+export function readSource(text: string, { name, version, imports = [], isPublished = false }: SourceContext): ConversionSource {
+  const { model, findings, document } = checkModel(text, imports, { isPublished });
   if (model === undefined || document === undefined) {
     const issues = findings.filter(({ severity }) => severity === "error").map(({ pointer, message }) => ({ pointer, message }));
     throw new PlatformError("invalidArgument", `the thing model is not valid: ${issues[0]?.pointer || "/"}: ${issues[0]?.message}`, {

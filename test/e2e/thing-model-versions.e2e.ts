@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { JsonObject } from "@mooring/contracts";
+import { pause } from "@mooring/kit";
 import { until } from "@mooring/testkit";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createDevice, type Product, type Target, type TestDevice } from "./harness/devices.ts";
@@ -63,6 +64,7 @@ describe("versions of a thing model", () => {
     const wire = await MqttWire.connect(device, "load");
     const startMs = Date.now() - 60_000;
     const perRound = 50;
+    const roundMs = 60;
     let sent = 0;
     const round = async (): Promise<void> => {
       for (let at = 0; at < perRound; at++) {
@@ -75,6 +77,8 @@ describe("versions of a thing model", () => {
         );
       }
       await until("the acknowledgements", () => wire.acknowledged.length === sent, 30_000);
+      // A connection may say 1,000 messages a second, and is ended beyond that.
+      await pause(roundMs);
     };
     await round();
     let isSwapped = false;

@@ -91,6 +91,21 @@ export const mosquittoDeviations: readonly Deviation[] = [
     why: "It sends them to each member.",
   },
   {
+    title: "a QoS 1 message that was sent to a member and not acknowledged goes to another when its session ends",
+    versions: v5,
+    why: "It is lost with the session.",
+  },
+  {
+    title: "what waits for a member whose session ends goes to another, also while that one is away",
+    versions: v5,
+    why: "It is lost with the session.",
+  },
+  {
+    title: "what was not sent to a member that unsubscribes goes to another, and what was sent stays [MQTT-3.10.4-3]",
+    versions: v5,
+    why: "It goes to the member that has left, which is allowed.",
+  },
+  {
     title: "of overlapping subscriptions the highest QoS counts, in one message or one for each [3.1.1 MQTT-3.3.5-1] [5.0 MQTT-3.3.4-2]",
     versions: v3,
     why: "It sends one message, with the QoS of whichever subscription it comes upon first.",

@@ -130,6 +130,53 @@ conforms("a QoS 2 message whose member's session ended is sent to no other [MQTT
   if (other !== undefined) await broker.expectNothing(other, publisher);
 });
 
+conforms("a QoS 1 message that was sent to a member and not acknowledged goes to another when its session ends", "v5", async (broker) => {
+  const topic = broker.topic();
+  const [first] = await members(broker, 1, `$share/g/${topic}`);
+  const publisher = await broker.connect();
+  await publisher.publish(topic, "x", { qos: 1 });
+  expect((await first?.next("publish"))?.text).toBe("x");
+  const [other] = await members(broker, 1, `$share/g/${topic}`);
+  await first?.drop();
+  expect(await other?.receive()).toMatchObject({ text: "x", qos: 1, dup: false });
+});
+
+conforms("what waits for a member whose session ends goes to another, also while that one is away", "v5", async (broker) => {
+  const topic = broker.topic();
+  const [first, second] = [broker.kept(broker.clientId()), broker.kept(broker.clientId())];
+  for (const kept of [first, second]) {
+    const client = await broker.connect(kept);
+    await client.subscribe({ filter: `$share/g/${topic}`, qos: 2 });
+    await client.drop();
+  }
+  const publisher = await broker.connect();
+  for (const qos of [1, 1, 2, 2] as const) await publisher.publish(topic, `${qos}`, { qos });
+  await (await broker.resume({ ...first, cleanStart: true })).client.disconnect();
+  const { client } = await broker.resume(second);
+  const heard = [];
+  for (let count = 0; count < 4; count++) heard.push((await client.receive()).text);
+  expect(heard.sort()).toEqual(["1", "1", "2", "2"]);
+});
+
+conforms(
+  "what was not sent to a member that unsubscribes goes to another, and what was sent stays [MQTT-3.10.4-3]",
+  "v5",
+  async (broker) => {
+    const topic = broker.topic();
+    const filter = `$share/g/${topic}`;
+    const first = await broker.connect({ properties: { receiveMaximum: 1 } });
+    await first.subscribe({ filter, qos: 1 });
+    const publisher = await broker.connect();
+    for (const text of ["a", "b", "c"]) await publisher.publish(topic, text, { qos: 1 });
+    const { packetId } = await first.next("publish");
+    const [other] = await members(broker, 1, filter);
+    await first.unsubscribe(filter);
+    expect([(await other?.receive())?.text, (await other?.receive())?.text]).toEqual(["b", "c"]);
+    first.puback(packetId);
+    await broker.expectNothing(first, publisher);
+  },
+);
+
 conforms("a message that a member refuses with a reason code is sent to no other [MQTT-4.8.2-6]", "v5", async (broker) => {
   const topic = broker.topic();
   const clients = await members(broker, 2, `$share/g/${topic}`);

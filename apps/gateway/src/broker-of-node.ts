@@ -122,6 +122,11 @@ function offerFigures(metrics: Metrics, spaces: Spaces, store: StoreStream): voi
     sum((space) => space.counters.queueDropped),
   );
   gauge(
+    "shared_handed_on",
+    "Messages of shared subscriptions that another member has got, since theirs left.",
+    sum((space) => space.counters.handedOn),
+  );
+  gauge(
     "wills_published",
     "Wills published since the start.",
     sum((space) => space.counters.willsPublished),

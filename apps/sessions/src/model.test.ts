@@ -34,7 +34,7 @@ const step = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("queue" as const),
       messageIndex,
-      targets: fc.array(fc.record({ index, seq }), { minLength: 1, maxLength: 4 }),
+      targets: fc.array(fc.record({ index, seq, share: fc.constantFrom(undefined, "$share/g/a") }), { minLength: 1, maxLength: 4 }),
     }),
   },
   {
@@ -89,7 +89,10 @@ function toOp(ids: Ids, one: Step): SessionOp {
       return { op: "deleteSession", sessionId: id(one.index) };
     case "queue": {
       const target = { qos: 2, retain: false, subscriptionIds: [1], packetId: 0 };
-      const targets = one.targets.map(({ index: place, seq: number }) => ({ sessionId: id(place), seq: number, ...target }));
+      const targets = one.targets.map(({ index: place, seq: number, share }) => ({
+        ...{ sessionId: id(place), seq: number, ...target },
+        ...(share === undefined ? {} : { share }),
+      }));
       return { op: "queue", message: at(ids.messages, one.messageIndex), targets };
     }
     case "packetIds":

@@ -128,7 +128,7 @@ function checkOp(op: SessionOp, limits: SessionLimits): Fault {
     case "deleteSubscription":
       return checkUuid("/sessionId", op.sessionId) ?? checkTopic("/filter", op.filter, limits);
     case "queue":
-      return checkMessage("/message", op.message, limits) ?? checkTargets(op);
+      return checkMessage("/message", op.message, limits) ?? checkTargets(op, limits);
     case "setPacketIds":
       return checkUuid("/sessionId", op.sessionId) ?? checkItems(op.items);
     case "setReleased":
@@ -210,7 +210,7 @@ function checkSubscription(subscription: StoredSubscription, limits: SessionLimi
   return checkTopic("/filter", subscription.filter, limits);
 }
 
-function checkTargets({ targets }: SessionOp & { op: "queue" }): Fault {
+function checkTargets({ targets }: SessionOp & { op: "queue" }, limits: SessionLimits): Fault {
   for (let i = 0; i < targets.length; i++) {
     const target = targets[i];
     if (target === undefined) continue;
@@ -221,6 +221,8 @@ function checkTargets({ targets }: SessionOp & { op: "queue" }): Fault {
     for (const id of target.subscriptionIds) {
       if (!isUpTo(id, subscriptionIdMax) || id === 0) return bad(`/targets/${i}/subscriptionIds`, "must be 1 to 268,435,455");
     }
+    const fault = target.share === undefined ? undefined : checkTopic(`/targets/${i}/share`, target.share, limits);
+    if (fault !== undefined) return fault;
   }
   return undefined;
 }

@@ -92,6 +92,8 @@ export interface QueueTarget {
   readonly subscriptionIds: readonly number[];
   /** 0 while it has none. */
   readonly packetId: number;
+  /** The shared subscription that it came by, `$share/{group}/{filter}`: when the session ends, another member may have it. Absent for none. */
+  readonly share?: string;
 }
 
 /**
@@ -237,6 +239,8 @@ export interface QueueItem {
   readonly qos: number;
   readonly retain: boolean;
   readonly subscriptionIds: readonly number[];
+  /** As in QueueTarget. */
+  readonly share?: string;
   readonly message: StoredMessage;
 }
 
@@ -273,7 +277,8 @@ export interface SessionApi {
    */
   write(caller: Caller, frames: AsyncIterable<SessionFrame>): AsyncIterable<SessionAck>;
   /**
-   * All sessions that have not expired, or have with a will that nobody has published (for a day from then), of all tenants, in the order of their ids. The first page waits for what is being committed, so that a
+   * All sessions that have not expired, of all tenants, in the order of their ids; for a day also those that have, with a will that nobody has published,
+   * or with messages of shared subscriptions in their queue, which other members may have. The first page waits for what is being committed, so that a
    * gateway that starts again sees all that its streams before may still have stored.
    */
   listSessions(

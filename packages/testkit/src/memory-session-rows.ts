@@ -102,10 +102,13 @@ export class MemorySessionRows {
     return { sessions: this.#sessions.size, messages: this.#messages.size, retained: this.#retained.size };
   }
 
-  /** Those that have not expired; also those that have, with a will that nobody has published, where they are asked for. */
-  #live(nowMs: number, withWills = false): readonly Held[] {
-    const isLive = ({ session }: Held): boolean => (expiresAt(session) ?? nowMs + 1) > nowMs || (withWills && session.will !== undefined);
-    const live = [...this.#sessions.values()].filter(isLive);
+  /** Those that have not expired; also those that have, with something that is still for others, where they are asked for. */
+  #live(nowMs: number, withOwed = false): readonly Held[] {
+    const isOwed = ({ session, queue }: Held): boolean =>
+      session.will !== undefined || [...queue.values()].some(({ share }) => share !== undefined);
+    const live = [...this.#sessions.values()].filter(
+      (held) => (expiresAt(held.session) ?? nowMs + 1) > nowMs || (withOwed && isOwed(held)),
+    );
     return live.sort((a, b) => compare(a.session.sessionId, b.session.sessionId));
   }
 

@@ -35,10 +35,11 @@ export class Commit implements CommitListener {
 
   /** The queues that the message goes into. */
   targets(): QueueTarget[] {
-    return this.#flights.map(({ seq, qos, retain, ids, packetId }, at) => ({
+    return this.#flights.map(({ seq, qos, retain, ids, share, packetId }, at) => ({
       sessionId: (this.#sessions[at] as Session).id,
       ...{ seq, qos, retain, packetId },
       subscriptionIds: ids ?? [],
+      ...(share === "" ? {} : { share }),
     }));
   }
 

@@ -7,6 +7,8 @@ export class BrokerCounters {
   qos0Dropped = 0;
   /** QoS 1 and 2 messages that made room in a full queue. */
   queueDropped = 0;
+  /** Messages of shared subscriptions that another member has got, since theirs left. */
+  handedOn = 0;
   retainedRefused = 0;
   willsPublished = 0;
   connections = 0;

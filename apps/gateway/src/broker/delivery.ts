@@ -42,6 +42,16 @@ export class Delivery {
     return [...this.#outbox.all(), ...(this.#arrivals ?? [])].filter(({ isTransient }) => !isTransient);
   }
 
+  /** In the order in which it was taken. */
+  inOrder(): Flight[] {
+    return [...this.#outbox.all()].sort((a, b) => a.seq - b.seq);
+  }
+
+  /** Not while the queue is being read. */
+  giveAway(take: (flight: Flight) => boolean): void {
+    if (this.#arrivals === null) this.#outbox.giveAway(take);
+  }
+
   // ---- after a reconnect
 
   beginLoading(): void {

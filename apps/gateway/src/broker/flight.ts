@@ -1,5 +1,6 @@
 // Hot: one QoS 1 or 2 message on its way to one session.
 import type { Message } from "./message.ts";
+import type { Via } from "./subscription.ts";
 
 export const FlightState = {
   /** In the queue, without a packet id. */
@@ -17,6 +18,8 @@ export class Flight {
   readonly qos: 1 | 2;
   readonly retain: boolean;
   readonly ids: readonly number[] | null;
+  /** As in Via: another member may have it when the session ends. */
+  readonly share: string;
   packetId: number;
   state: FlightState;
   /** Grows by one per message of the session: the order in which they leave, and the message's name in the store. */
@@ -30,11 +33,12 @@ export class Flight {
   /** Has left in this session at least once: it leaves again with DUP [MQTT-3.3.1-1]. */
   wasSent: boolean;
 
-  constructor(message: Message | null, qos: 1 | 2, retain: boolean, ids: readonly number[] | null, seq: number) {
+  constructor(message: Message | null, qos: 1 | 2, retain: boolean, via: Via, seq: number) {
     this.message = message;
     this.qos = qos;
     this.retain = retain;
-    this.ids = ids;
+    this.ids = via.ids;
+    this.share = via.share;
     this.packetId = 0;
     this.state = FlightState.Queued;
     this.seq = seq;

@@ -146,6 +146,16 @@ export class Book {
     return matching.map(([, payload]) => payload);
   }
 
+  /** Who is in a group; `qos` is what each was granted. */
+  members(tenantId: string, name: string): Target[] {
+    const targets: Target[] = [];
+    for (const { serial, isKept, subscriptions, tenantId: its } of this.sessions.values()) {
+      const choice = its === tenantId ? subscriptions.get(name) : undefined;
+      if (choice !== undefined) targets.push({ serial, isKept, qos: choice.qos, mayRetain: choice.retainAsPublished });
+    }
+    return targets;
+  }
+
   /** By shared subscriptions: for each group those one of whom gets it. */
   groups(tenantId: string, topic: string, qos: number): Map<string, Target[]> {
     const groups = new Map<string, Target[]>();
@@ -182,10 +192,12 @@ export function wordsOfBook({ sessions, retained }: Pick<Book, "sessions" | "ret
   return lines.sort().join("\n");
 }
 
-/** What it does have, in the same words. */
-export function wordsOfStore(sessions: readonly ListedSession[], retained: readonly StoredMessage[]): string {
+/** What it does have, in the same words. Those that are over and there for others only are left out. */
+export function wordsOfStore(sessions: readonly ListedSession[], retained: readonly StoredMessage[], nowMs: number): string {
   const lines: string[] = [];
   for (const one of sessions) {
+    const leftAtMs = one.disconnectedAtMs ?? Number.POSITIVE_INFINITY;
+    if (one.will === undefined && leftAtMs + one.expiryIntervalS * 1_000 <= nowMs) continue;
     const left = one.disconnectedAtMs === undefined ? "connected" : `left ${one.disconnectedAtMs}`;
     const will = one.will === undefined ? undefined : Buffer.from(one.will.payload).toString();
     const subscriptions = one.subscriptions.map((choice) => subscriptionWords(choice.filter, choice)).sort();

@@ -100,6 +100,41 @@ export const cases: readonly Case[] = [
   },
 ];
 
+const share = "$share/h/s/y";
+/** Two members that are away, and a message for each of them. */
+const [bothAway, another] = [[lose(0), lose(1), publish(3, "s/y", 1, { count: 2 })], connect(0, { clean: true })];
+
+/** What a member leaves of its group: none of these is lost, and none of QoS 2 comes twice. */
+export const groupCases: readonly Case[] = [
+  {
+    promise: "what waits for a member whose session is ended by a clean start goes to another member",
+    steps: [subscribe(0, share, 1), subscribe(1, share, 1), ...bothAway, another],
+  },
+  {
+    promise: "what waits for a member whose session expires goes to another member",
+    steps: [connect(0, { expiryS: 5 }), subscribe(0, share, 2), subscribe(1, share, 2), ...bothAway, advance(12)],
+  },
+  {
+    promise: "what waits for a member whose session expires while no gateway runs goes to another member",
+    steps: [connect(0, { expiryS: 5 }), subscribe(0, share, 1), subscribe(1, share, 1), ...bothAway, hold, advance(12), crash],
+  },
+  {
+    promise: "a QoS 1 message that has a packet id and never left goes to another member when the session ends",
+    steps: [subscribe(0, share, 1), hold, publish(3, "s/y", 1), lose(0), subscribe(1, share, 1), release, another],
+  },
+  {
+    promise: "a QoS 2 message whose delivery has begun goes to nobody else when the session ends [MQTT-4.8.2-5]",
+    steps: [answerLater(0), subscribe(0, share, 2), publish(3, "s/y", 2), subscribe(1, share, 2), lose(0), another],
+  },
+  {
+    promise: "what was not sent to a member that unsubscribes goes to another member, and what was sent stays [MQTT-3.10.4-3]",
+    steps: [
+      ...[connect(0, { receiveMaximum: 1 }), answerLater(0), subscribe(0, share, 2), publish(3, "s/y", 2, { count: 5 })],
+      ...[subscribe(1, share, 2), unsubscribe(0, share), lose(0), connect(0)],
+    ],
+  },
+];
+
 export function settled(steps: readonly Step[]): PacedStep[] {
   return steps.map((step): PacedStep => [step, "settled"]);
 }

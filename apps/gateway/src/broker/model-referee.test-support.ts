@@ -25,7 +25,7 @@ export class Referee implements Watch, Judge {
   readonly failures: string[] = [];
   isExpiring = false;
   /** What happened, counted: a model that nothing happens in proves nothing. */
-  readonly figures = { delivered: 0, redelivered: 0, acknowledged: 0, wills: 0, resumed: 0, restored: 0, dropped: 0 };
+  readonly figures = { delivered: 0, redelivered: 0, acknowledged: 0, wills: 0, resumed: 0, restored: 0, dropped: 0, handedOn: 0 };
   readonly #clock: Clock;
   readonly #sessionOf = new Map<Link, BookSession>();
   /** Wills of sessions that have ended: to be published at once. */
@@ -37,6 +37,8 @@ export class Referee implements Watch, Judge {
   /** Kept when the connection is gone: its last words may still be read. */
   readonly #serials = new Map<Link, number>();
   readonly #presence = new Map<Link, boolean>();
+  /** Of sessions that are away: the event that they left with. */
+  readonly #awayAfter = new Map<number, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -70,20 +72,28 @@ export class Referee implements Watch, Judge {
       return this.fail(`the store holds what never was, or what is older than what was acknowledged:\n${words}\n${found}`);
     }
     this.ledger.forgetAfter(found.first, found.last);
+    const before = [...this.book.sessions.values()].map(({ serial }) => serial);
     this.#event++;
     const { sessions, retained } = found.kept;
     this.book.sessions = sessions;
     this.book.retained = retained;
     this.figures.restored += sessions.size;
     this.past.beginAgain(this.book, this.#event);
+    const after = new Set([...sessions.values()].map(({ serial }) => serial));
+    this.ledger.onLost(new Set(before.filter((serial) => !after.has(serial))));
+    const over: BookSession[] = [];
     for (const [key, session] of [...sessions]) {
       // With a will that is owed it ends when the node looks at it.
-      if (this.book.endsAtMs(session) <= nowMs && !session.will) sessions.delete(key);
-      else if (session.isConnected) {
+      if (this.book.endsAtMs(session) <= nowMs && !session.will) {
+        sessions.delete(key);
+        over.push(session);
+      } else if (session.isConnected) {
         session.isConnected = false;
         session.leftAtMs = nowMs;
       }
     }
+    for (const session of over) this.#handOn(session);
+    for (const serial of after) if (!this.#awayAfter.has(serial)) this.#awayAfter.set(serial, this.#event);
     this.#sessionOf.clear();
     this.#due.clear();
     this.book.startedAtMs = nowMs;
@@ -116,6 +126,7 @@ export class Referee implements Watch, Judge {
       if (there) continue;
       if (nowMs < this.book.endsAtMs(session)) this.fail(`the session of ${session.clientId} ended too early`);
       const will = this.book.end(session);
+      this.#handOn(session);
       if (will !== null) this.fail(`the will ${will.payload} was not published at the end of its session`);
     }
     this.onDone();
@@ -177,6 +188,7 @@ export class Referee implements Watch, Judge {
     const { session, will } = this.#arriving;
     session.isConnected = true;
     session.will = will;
+    this.#awayAfter.delete(session.serial);
     this.#arriving = undefined;
   }
 
@@ -200,13 +212,27 @@ export class Referee implements Watch, Judge {
     for (const [link, one] of this.#sessionOf) if (one === session) this.#sessionOf.delete(link);
     session.isConnected = false;
     session.leftAtMs = this.#clock.now();
+    this.#awayAfter.set(session.serial, this.#event);
     if (isClean) session.will = null;
     if (session.expiryS === 0) this.#end(session);
   }
 
   #end(session: BookSession): void {
     const will = this.book.end(session);
+    this.#handOn(session);
     if (will !== null) this.#due.set(will.payload, { will, tenantId: session.tenantId });
+  }
+
+  /** It has ended: what it leaves of its groups is for their other members. */
+  #handOn(session: BookSession): void {
+    for (const name of session.subscriptions.keys()) this.#onGroup(session, name, true);
+  }
+
+  #onGroup({ serial, tenantId }: BookSession, name: string, hasEnded?: boolean): void {
+    if (parseSharedFilter(name) === null) return;
+    const awayAfter = this.#awayAfter.get(serial) ?? Number.POSITIVE_INFINITY;
+    const left = hasEnded === undefined ? undefined : { serial, hasEnded, awayAfter };
+    this.ledger.onGroup({ tenantId, name }, this.book.members(tenantId, name), left);
   }
 
   // ---- messages and subscriptions
@@ -266,6 +292,7 @@ export class Referee implements Watch, Judge {
     for (const { filter, qos, noLocal, retainAsPublished, retainHandling } of subscriptions) {
       const isNew = !session.subscriptions.has(filter);
       session.subscriptions.set(filter, { qos, noLocal, retainAsPublished });
+      this.#onGroup(session, filter);
       if (parseSharedFilter(filter) !== null || retainHandling === 2 || (retainHandling === 1 && !isNew)) continue;
       for (const payload of this.book.retainedFor(session, filter)) this.ledger.allowReplay(session.serial, payload, qos);
     }
@@ -276,7 +303,11 @@ export class Referee implements Watch, Judge {
     const session = this.#sessionOf.get(link);
     if (session === undefined) return;
     let isDurable = false;
-    for (const filter of filters) if (session.subscriptions.delete(filter) && session.isKept) isDurable = true;
+    for (const filter of filters) {
+      if (!session.subscriptions.delete(filter)) continue;
+      if (session.isKept) isDurable = true;
+      this.#onGroup(session, filter, false);
+    }
     this.#pledges.add(link, "unsubscribe", packetId, { isDurable, event: this.#event });
   }
 

@@ -158,14 +158,22 @@ export class World {
 
   // ---- the process and time
 
+  /** What the node has counted, before it is no more. */
+  #countNode(): void {
+    for (const { counters } of this.#node.spaces.all()) {
+      this.#referee.figures.dropped += counters.queueDropped;
+      this.#referee.figures.handedOn += counters.handedOn;
+    }
+  }
+
   async #crash(): Promise<void> {
     this.#node.die();
     this.#sessions.breakStreams();
-    for (const space of this.#node.spaces.all()) this.#referee.figures.dropped += space.counters.queueDropped;
+    this.#countNode();
     for (const client of this.#clients) client.onGone();
     const { sessions } = await this.#sessions.listSessions(caller, { limit: 1_000 });
     const { messages } = await this.#sessions.listRetained(caller, { limit: 1_000 });
-    this.#referee.onCrash(wordsOfStore(sessions, messages));
+    this.#referee.onCrash(wordsOfStore(sessions, messages, this.#clock.now()));
     this.#node = this.#createNode();
     await this.#node.start();
   }
@@ -230,7 +238,7 @@ export class World {
     await this.#settle();
     for (const client of this.#clients)
       if (client.isOpen && !client.isIdle) this.#referee.fail(`${client.name} waits for something that does not come`);
-    for (const space of this.#node.spaces.all()) this.#referee.figures.dropped += space.counters.queueDropped;
+    this.#countNode();
     const drops = { max: this.#referee.figures.dropped, newerMin: this.#queueMax / 2 };
     this.#referee.ledger.judge((serial) => this.#referee.book.bySerial(serial) !== undefined, this.#clock.now(), drops);
     this.#judgeRetained();

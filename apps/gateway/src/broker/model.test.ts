@@ -3,16 +3,16 @@
 // The sequences are the same each time, so that a change is judged by what it changed; MOORING_TEST_SEED=<number> tries others.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { cases, settled } from "./model-cases.test-support.ts";
-import { sequences } from "./model-steps.test-support.ts";
+import { cases, groupCases, settled } from "./model-cases.test-support.ts";
+import { everything, type Focus, groups, sequences } from "./model-steps.test-support.ts";
 import { unlimited, World } from "./model-world.test-support.ts";
 
 const stepsEach = 40;
 
 /** Returns what happened, counted. */
-async function judge(numRuns: number, queueMax: number): Promise<World["figures"]> {
-  const sums = { delivered: 0, redelivered: 0, acknowledged: 0, wills: 0, resumed: 0, restored: 0, dropped: 0 };
-  const property = fc.asyncProperty(sequences(stepsEach), async (steps) => {
+async function judge(numRuns: number, queueMax: number, focus: Focus = everything): Promise<World["figures"]> {
+  const sums = { delivered: 0, redelivered: 0, acknowledged: 0, wills: 0, resumed: 0, restored: 0, dropped: 0, handedOn: 0 };
+  const property = fc.asyncProperty(sequences(stepsEach, focus), async (steps) => {
     const world = new World(queueMax);
     await world.run(steps);
     for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += world.figures[name];
@@ -33,7 +33,12 @@ test("full queues drop their oldest and nothing else, in 500 sequences of 40 ste
   expect(dropped).toBeGreaterThan(300);
 });
 
-for (const { promise, steps, queueMax = unlimited } of cases) {
+test("what waits for a member of a group that leaves it is not lost while others are there, in 500 sequences of 40 steps", async () => {
+  const { handedOn } = await judge(500, unlimited, groups);
+  expect(handedOn).toBeGreaterThan(40);
+});
+
+for (const { promise, steps, queueMax = unlimited } of [...cases, ...groupCases]) {
   test(promise, async () => {
     await new World(queueMax).run(settled(steps));
   });

@@ -103,6 +103,18 @@ export class Outbox {
     this.#queuedBytes -= flight.message?.bytes ?? 0;
   }
 
+  /** Takes out of what waits all that `take` says yes to. */
+  giveAway(take: (flight: Flight) => boolean): void {
+    const queue = this.#queue as Flight[];
+    let to = this.#head;
+    for (let at = this.#head; at < queue.length; at++) {
+      const flight = queue[at] as Flight;
+      if (take(flight)) this.#queuedBytes -= flight.message?.bytes ?? 0;
+      else queue[to++] = flight;
+    }
+    queue.length = to;
+  }
+
   /** Everything, in flight or waiting. */
   *all(): Generator<Flight> {
     for (const flight of this.#ring) if (flight !== null) yield flight;

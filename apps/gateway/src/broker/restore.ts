@@ -3,7 +3,7 @@ import { type ListedSession, type SessionApi, type StoredSubscription, serviceCa
 import type { Clock, Log } from "@mooring/kit";
 import type { Qos } from "@mooring/mqtt";
 import { AwayQueue } from "./away-queue.ts";
-import { Session, sessionKey } from "./session.ts";
+import { neverExpires, Session, sessionKey } from "./session.ts";
 import type { Space } from "./space.ts";
 import type { Spaces } from "./spaces.ts";
 import { messageOfStored, willOfStored } from "./stored.ts";
@@ -29,10 +29,16 @@ export async function restoreSessions(deps: RestoreDeps): Promise<void> {
     if (pageToken === undefined) break;
   }
   const cut: Session[] = [];
+  const over: Session[] = [];
   for (let pageToken: string | undefined; ; ) {
     const page = await deps.sessions.listSessions(caller, pageToken === undefined ? {} : { pageToken });
     for (const stored of page.sessions) {
-      const session = restoreSession(deps.spaces.of(stored.tenantId), stored, deps.clock.now());
+      const session = readSession(deps.spaces.of(stored.tenantId), stored, deps.clock.now());
+      if (isOver(stored, deps.clock.now())) {
+        over.push(session);
+        continue;
+      }
+      session.space.restore(session);
       if (stored.disconnectedAtMs === undefined) cut.push(session);
     }
     sessions += page.sessions.length;
@@ -41,11 +47,18 @@ export async function restoreSessions(deps: RestoreDeps): Promise<void> {
   }
   // Only now, so that every session that is kept gets the wills of those that were connected when the process ended.
   for (const session of cut) session.afterCrash();
+  for (const session of over) session.space.shared.settle(session);
   for (const space of deps.spaces.all()) for (const session of [...space.all()]) session.scheduleEnd(session.disconnectedAtMs);
   if (sessions + retained > 0) deps.log.info({ sessions, retained }, "sessions and retained messages are back");
 }
 
-function restoreSession(space: Space, stored: ListedSession, nowMs: number): Session {
+/** It has ended, and is there for what others may have of its queue. Its client may have another one by now. */
+function isOver({ expiryIntervalS, disconnectedAtMs, will }: ListedSession, nowMs: number): boolean {
+  if (will !== undefined || disconnectedAtMs === undefined || expiryIntervalS === neverExpires) return false;
+  return disconnectedAtMs + expiryIntervalS * 1_000 <= nowMs;
+}
+
+function readSession(space: Space, stored: ListedSession, nowMs: number): Session {
   const session = new Session(space, sessionKey(stored.owner, stored.clientId), stored.clientId, stored.owner);
   session.id = stored.sessionId;
   session.away = new AwayQueue(session);
@@ -57,9 +70,9 @@ function restoreSession(space: Space, stored: ListedSession, nowMs: number): Ses
   session.lastSeq = stored.queue.lastSeq;
   session.away.set(stored.queue.count, stored.queue.bytes);
   session.away.mayHaveExpired = stored.queue.count > 0;
+  session.mayHoldShared = stored.queue.count > 0;
   if (stored.receivedPacketIds.length > 0) session.received = new Set(stored.receivedPacketIds);
   for (const subscription of stored.subscriptions) session.subscriptions.set(subscription.filter, optionsOf(subscription));
-  space.restore(session);
   return session;
 }
 

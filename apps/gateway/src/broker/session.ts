@@ -18,20 +18,14 @@ import { Flight } from "./flight.ts";
 import type { Message } from "./message.ts";
 import type { SessionChannel } from "./ports.ts";
 import type { Space } from "./space.ts";
-import type { SubscriptionOptions } from "./subscription.ts";
+import { direct, type SubscriptionOptions, type Via } from "./subscription.ts";
+import type { SessionWill } from "./will.ts";
 
 /** `expiryS` of a session that never ends by itself. */
 export const neverExpires = 0xffff_ffff;
 /** A device's client ids are its own; those of other clients are the tenant's. */
 export function sessionKey(owner: string, clientId: string): string {
   return owner.startsWith("device:") ? `${owner}|${clientId}` : `|${clientId}`;
-}
-
-export interface SessionWill {
-  /** Its expiry begins when it is published. */
-  readonly message: Message;
-  readonly delayS: number;
-  readonly expiryIntervalS: number | undefined;
 }
 
 export class Session extends WheelEntry {
@@ -57,6 +51,10 @@ export class Session extends WheelEntry {
   away: AwayQueue | null = null;
   /** What is known of its queue may be wrong: it was not read yet, or something broke while the client was served. */
   isInDoubt = false;
+  /** Something of a shared subscription may be in its queue. */
+  mayHoldShared = false;
+  /** It has ended, and what is in its queue has not been handed on. */
+  isOver = false;
   #delivery: Delivery | null = null;
   #willDueMs = 0;
   #expiresMs = 0;
@@ -126,6 +124,7 @@ export class Session extends WheelEntry {
       delivery.restore(flights);
       away.set(0, 0);
       this.isInDoubt = false;
+      this.space.shared.onRead(this);
       delivery.resend();
       channel.onRoom();
     });
@@ -199,6 +198,7 @@ export class Session extends WheelEntry {
 
   #onDue(now: number): void {
     if (this.channel !== null) return;
+    if (this.isOver) return this.space.shared.settle(this);
     if (this.#willDueMs !== 0 && now >= this.#willDueMs) {
       this.#willDueMs = 0;
       this.space.publishWill(this);
@@ -211,19 +211,24 @@ export class Session extends WheelEntry {
   // ---- messages to the client; see Delivery
 
   /** Takes a message for a session that is not kept. */
-  accept(message: Message, qos: 1 | 2, retain: boolean, ids: readonly number[] | null): void {
-    try {
-      this.#take(new Flight(message, qos, retain, ids, ++this.lastSeq));
-    } catch (error) {
-      this.fail(error);
-    }
+  accept(message: Message, qos: 1 | 2, retain: boolean, via: Via): void {
+    this.#tryTake(new Flight(message, qos, retain, via, ++this.lastSeq));
   }
 
   /** Takes a message that is kept nowhere: it goes with the connection. False when it is too large for the client. */
   acceptTransient(message: Message, qos: 1 | 2): boolean {
-    const flight = new Flight(message, qos, false, null, ++this.lastSeq);
+    const flight = new Flight(message, qos, false, direct, ++this.lastSeq);
     flight.isTransient = true;
     return this.#take(flight);
+  }
+
+  #tryTake(flight: Flight): void {
+    try {
+      if (this.channel === null && this.away !== null) this.away.add(flight.message as Message);
+      else this.#take(flight);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   #take(flight: Flight): boolean {
@@ -232,15 +237,11 @@ export class Session extends WheelEntry {
   }
 
   /** Takes a message for a session that is kept: it leaves when it is committed. Whatever breaks here, it is to be written down. */
-  reserve(message: Message, qos: 1 | 2, retain: boolean, ids: readonly number[] | null): Flight {
-    const flight = new Flight(message, qos, retain, ids, ++this.lastSeq);
+  reserve(message: Message, qos: 1 | 2, retain: boolean, via: Via): Flight {
+    const flight = new Flight(message, qos, retain, via, ++this.lastSeq);
+    if (via.share !== "") this.mayHoldShared = true;
     flight.isCommitted = false;
-    try {
-      if (this.channel === null) this.away?.add(message);
-      else this.#take(flight);
-    } catch (error) {
-      this.fail(error);
-    }
+    this.#tryTake(flight);
     return flight;
   }
 
@@ -263,6 +264,16 @@ export class Session extends WheelEntry {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** All that is in flight to it or waits, of a session that is not kept. */
+  owed(): readonly Flight[] {
+    return this.#delivery?.inOrder() ?? [];
+  }
+
+  /** Takes out of what waits, and was not sent, all that `take` says yes to. */
+  giveAway(take: (flight: Flight) => boolean): void {
+    this.#delivery?.giveAway(take);
   }
 
   /** Sends what waits, as far as the client's window and its reading allow. */

@@ -14,8 +14,9 @@ import { createMessage, Message, messageOfPacket } from "./message.ts";
 import type { SessionStore } from "./ports.ts";
 import { RetainedMessages } from "./retained.ts";
 import { Session, sessionKey } from "./session.ts";
+import { SharedQueues } from "./shared-queues.ts";
 import { storedMessage, storedSession } from "./stored.ts";
-import type { Subscription, SubscriptionOptions } from "./subscription.ts";
+import type { Subscription, SubscriptionOptions, Via } from "./subscription.ts";
 import { SubscriptionTable } from "./subscription-table.ts";
 
 export interface SpaceDeps {
@@ -47,6 +48,7 @@ export class Space {
   readonly counters = new BrokerCounters();
   readonly retained = new RetainedMessages();
   readonly queues: KeptQueues;
+  readonly shared = new SharedQueues(this);
   readonly onFault: SpaceDeps["onFault"];
   readonly #table = new SubscriptionTable();
   readonly #sessions = new Map<string, Session>();
@@ -107,10 +109,10 @@ export class Space {
       }
       message ??= messageOfPacket(source as PublishPacket, topic, (form & Form.V5) !== 0, this.clock.now());
       const retain = to.retainAsPublished && source.retain; // [MQTT-3.3.1-12], [MQTT-3.3.1-13]
-      if (!session.isDurable) session.accept(message, qos, retain, to.ids);
+      if (!session.isDurable) session.accept(message, qos, retain, to);
       else {
         commit ??= new Commit(found.length);
-        commit.add(session, session.reserve(message, qos, retain, to.ids));
+        commit.add(session, session.reserve(message, qos, retain, to));
       }
     }
     if (commit !== null && message !== null) this.queues.add(message, commit);
@@ -122,11 +124,11 @@ export class Space {
     return commit;
   }
 
-  /** Sends a message to one session: a retained one to who subscribes. */
-  send(session: Session, message: Message, qos: 1 | 2, retain: boolean, ids: readonly number[] | null): void {
-    if (!session.isDurable) return session.accept(message, qos, retain, ids);
+  /** Sends a message to one session: a retained one to who subscribes, one of a group to another member. */
+  send(session: Session, message: Message, qos: 1 | 2, retain: boolean, via: Via): void {
+    if (!session.isDurable) return session.accept(message, qos, retain, via);
     const commit = new Commit(1);
-    commit.add(session, session.reserve(message, qos, retain, ids));
+    commit.add(session, session.reserve(message, qos, retain, via));
     this.queues.add(message, commit);
   }
 
@@ -200,13 +202,9 @@ export class Space {
       // When nothing is left of it: it would take what another member of its group can have.
       if (session.will !== null) this.publishWill(session);
     } finally {
-      if (session.isDurable) this.#forget(session);
+      if (session.isDurable) this.#kept--;
+      this.shared.onEnded(session);
     }
-  }
-
-  #forget(session: Session): void {
-    this.#kept--;
-    this.store.write({ op: "deleteSession", sessionId: session.id }, null);
   }
 
   /** A session is kept from now on. */
@@ -243,6 +241,21 @@ export class Space {
   unsubscribe(session: Session, filter: string): boolean {
     if (!session.subscriptions.delete(filter)) return false;
     this.#table.remove(session, filter);
+    this.shared.onLeft(session, filter);
     return true;
+  }
+
+  get hasGroups(): boolean {
+    return this.#table.hasGroups;
+  }
+
+  /** Whether the shared subscription has members. */
+  hasGroup(share: string): boolean {
+    return this.#table.group(share) !== undefined;
+  }
+
+  /** Whose turn it is to get a QoS 1 or 2 message of a shared subscription. */
+  pick(share: string): Subscription | undefined {
+    return this.#table.group(share)?.pick(true);
   }
 }

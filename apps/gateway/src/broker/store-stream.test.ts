@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { SessionOp, StoredMessage } from "@mooring/contracts";
+import type { QueueMessage, SessionFrame, SessionOp, StoredMessage } from "@mooring/contracts";
 import { silentLog } from "@mooring/kit";
 import { createMemorySessions, until } from "@mooring/testkit";
 import { afterEach, describe, expect, test } from "vitest";
@@ -35,9 +35,9 @@ function sessionOp(sessionId: string): SessionOp {
   };
 }
 
-function queueOp(sessionIds: readonly string[], seq: number): SessionOp {
+function queueOp(sessionIds: readonly string[], seq: number, payload = Buffer.from(String(seq))): SessionOp {
   const message: StoredMessage = {
-    ...{ messageId: randomUUID(), tenantId, topic: "a", payload: Buffer.from(String(seq)), qos: 1, receivedAtMs: 1, properties: {} },
+    ...{ messageId: randomUUID(), tenantId, topic: "a", payload, qos: 1, receivedAtMs: 1, properties: {} },
     publisher: "",
   };
   const target = { seq, qos: 1, retain: false, packetId: 0, subscriptionIds: [] };
@@ -45,6 +45,49 @@ function queueOp(sessionIds: readonly string[], seq: number): SessionOp {
 }
 
 describe("changes of one turn", () => {
+  test("are committed whatever their properties weigh: no frame has more than the service takes", async () => {
+    const store = openStream();
+    const sessionId = randomUUID();
+    const outcomes: boolean[] = [];
+    store.write(sessionOp(sessionId), null);
+    for (let seq = 1; seq <= 20; seq++) {
+      const op = queueOp([sessionId], seq) as QueueMessage;
+      const properties = { userProperties: [{ name: "n", value: "x".repeat(300_000) }] };
+      store.write({ ...op, message: { ...op.message, properties } }, { onCommitted: (isCommitted) => void outcomes.push(isCommitted) });
+    }
+    await until("every change is answered", () => outcomes.length === 20);
+    expect(outcomes.every((isCommitted) => isCommitted)).toBe(true);
+  });
+
+  test("that belong together are in one frame, whatever the message weighs", async () => {
+    const frames: SessionFrame[] = [];
+    const sessions = createMemorySessions();
+    const write: typeof sessions.write = (caller, sent) => {
+      async function* seen() {
+        for await (const frame of sent) {
+          frames.push(frame);
+          yield frame;
+        }
+      }
+      return sessions.write(caller, seen());
+    };
+    const store = new StoreStream({ sessions: { ...sessions, write }, log: silentLog, onCongestion: () => undefined });
+    const running = store.start();
+    stops.push(() => running.stop());
+    const sessionId = randomUUID();
+    store.write(sessionOp(sessionId), null);
+    for (let seq = 1; seq <= 4; seq++) {
+      store.write(queueOp([sessionId], seq * 10, Buffer.alloc(400_000)), null);
+      store.together();
+      store.write(queueOp([sessionId], seq, Buffer.alloc(700_000)), null);
+      store.write({ op: "putReceived", sessionId, packetIds: [seq] }, null);
+    }
+    await store.settled();
+    const kinds = frames.map(({ ops }) => ops.map(({ op }) => op).join());
+    expect(kinds.join()).toBe(`putSession${",queue,queue,putReceived".repeat(4)}`);
+    expect(kinds.filter((kind) => kind.startsWith("putReceived"))).toEqual([]);
+  });
+
   test("are committed however many rows they name: no frame has more than the service takes", async () => {
     const store = openStream();
     const sessionIds = Array.from({ length: 7 }, () => randomUUID());

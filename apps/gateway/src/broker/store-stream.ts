@@ -5,7 +5,7 @@
 //
 // A stream that breaks is opened again and what was not acknowledged is sent again: a change applied twice leaves what it left once. Nothing fails
 // for being late: publishers wait for their acknowledgement, and beyond the bounds nothing more is read from anybody.
-import { type QueueItem, type SessionApi, type SessionOp, serviceCaller } from "@mooring/contracts";
+import { messageBytes, type QueueItem, type SessionApi, type SessionOp, serviceCaller } from "@mooring/contracts";
 import { type Log, pause, type Running, startLoop } from "@mooring/kit";
 import type { CommitListener, SessionStore } from "./ports.ts";
 
@@ -28,6 +28,8 @@ interface Frame {
 /** Rows that a frame names; the service takes twice as many. */
 const rowsPerFrame = 500;
 const frameBytesMax = 1024 * 1024;
+/** With the largest message and what goes with it: the service takes 3 MB. */
+const frameBytesTogether = 2 * frameBytesMax;
 /** A message for as many sessions as one change names, and what goes with it. */
 const rowsTogether = 410;
 /** A change besides the payload it carries, roughly. */
@@ -45,6 +47,8 @@ export class StoreStream implements SessionStore {
   #listeners: (CommitListener | null)[] = [];
   #bytes = 0;
   #rows = 0;
+  /** What is written now is not to be cut for its size. */
+  #isTogether = false;
   #isScheduled = false;
   #sequence = 0;
   /** Acknowledged are those before the first. */
@@ -75,7 +79,7 @@ export class StoreStream implements SessionStore {
     this.#listeners.push(listener);
     this.#bytes += bytesOf(op);
     this.#rows += rows;
-    if (this.#bytes >= frameBytesMax) this.#cut();
+    if (this.#bytes >= (this.#isTogether ? frameBytesTogether : frameBytesMax)) this.#cut();
     else if (!this.#isScheduled) {
       this.#isScheduled = true;
       setImmediate(this.#onTurnEnd);
@@ -83,7 +87,8 @@ export class StoreStream implements SessionStore {
   }
 
   together(): void {
-    if (this.#rows > rowsPerFrame - rowsTogether) this.#cut();
+    if (this.#rows > rowsPerFrame - rowsTogether || this.#bytes > frameBytesMax / 2) this.#cut();
+    this.#isTogether = true;
   }
 
   /** Acknowledgements of one session that come together are one change. */
@@ -109,6 +114,7 @@ export class StoreStream implements SessionStore {
     this.#listeners = [];
     this.#bytes = 0;
     this.#rows = 0;
+    this.#isTogether = false;
     this.#judgeCongestion();
     this.#wake();
   }
@@ -228,8 +234,8 @@ function rowsOf(op: SessionOp): number {
 }
 
 function bytesOf(op: SessionOp): number {
-  if (op.op === "queue") return opBytes * (1 + op.targets.length) + op.message.payload.length + op.message.topic.length;
-  if (op.op === "putRetained") return opBytes + op.message.payload.length + op.message.topic.length;
+  if (op.op === "queue") return opBytes * (1 + op.targets.length) + messageBytes(op.message);
+  if (op.op === "putRetained") return opBytes + messageBytes(op.message);
   return opBytes;
 }
 

@@ -4,7 +4,8 @@ import type { MessageProperties, QueueItem, StoredMessage, StoredSession, Stored
 import type { Properties, Qos } from "@mooring/mqtt";
 import { Flight, FlightState } from "./flight.ts";
 import { createMessage, type Message } from "./message.ts";
-import type { Session, SessionWill } from "./session.ts";
+import type { Session } from "./session.ts";
+import type { SessionWill } from "./will.ts";
 
 export function storedMessage(message: Message, tenantId: string, nowMs: number): StoredMessage {
   return {
@@ -28,7 +29,7 @@ export function messageOfStored({ topic, payload, qos, expiresAtMs = 0, properti
 export function flightOf(item: QueueItem): Flight {
   const message = item.isReleased ? null : messageOfStored(item.message, false);
   const ids = item.subscriptionIds.length === 0 ? null : item.subscriptionIds;
-  const flight = new Flight(message, item.qos as 1 | 2, item.retain, ids, item.seq);
+  const flight = new Flight(message, item.qos as 1 | 2, item.retain, { ids, share: item.share ?? "" }, item.seq);
   flight.packetId = item.packetId;
   flight.isStored = true;
   if (item.isReleased) flight.state = FlightState.Released;

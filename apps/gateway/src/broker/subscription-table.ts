@@ -13,6 +13,14 @@ export class SubscriptionTable {
     return this.#trie.size;
   }
 
+  get hasGroups(): boolean {
+    return this.#groups.size > 0;
+  }
+
+  group(share: string): SharedGroup | undefined {
+    return this.#groups.get(share);
+  }
+
   match(topic: string): readonly Subscription[] {
     return this.#trie.match(topic);
   }

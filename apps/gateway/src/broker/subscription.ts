@@ -3,15 +3,26 @@ import type { Qos } from "@mooring/mqtt";
 import type { Session } from "./session.ts";
 import type { SharedGroup } from "./shared-group.ts";
 
+/** How a message came to a session: what the session's copy of it carries. */
+export interface Via {
+  /** Of the subscriptions that matched, in their order; null for none. */
+  readonly ids: readonly number[] | null;
+  /** The shared subscription, `$share/{group}/{filter}`; "" for none. */
+  readonly share: string;
+}
+
+/** By no subscription. */
+export const direct: Via = { ids: null, share: "" };
+
 /** One subscription of one session, or of a shared group: then `session` is null and the group names a session per message. */
-export class Subscription {
+export class Subscription implements Via {
   readonly session: Session | null;
   readonly group: SharedGroup | null;
   readonly qos: Qos;
   readonly noLocal: boolean;
   readonly retainAsPublished: boolean;
-  /** In the order of the subscriptions that match; null for none. */
   readonly ids: readonly number[] | null;
+  readonly share: string;
 
   constructor(session: Session | null, group: SharedGroup | null, options: SubscriptionOptions) {
     this.session = session;
@@ -20,6 +31,7 @@ export class Subscription {
     this.noLocal = options.noLocal;
     this.retainAsPublished = options.retainAsPublished;
     this.ids = options.ids;
+    this.share = group === null ? "" : group.name;
   }
 }
 

@@ -1,7 +1,7 @@
 // Hot: retained messages on their way to a new subscription. As many as there is room for leave at a time; the rest follows as the client reads.
 import type { Message } from "../broker/message.ts";
 import type { Session } from "../broker/session.ts";
-import type { SubscriptionOptions } from "../broker/subscription.ts";
+import type { SubscriptionOptions, Via } from "../broker/subscription.ts";
 
 /**
  * With QoS 1 and 2: what can leave at once. For a session that is kept also what can wait, up to half of its queue: there it is safe from the end of
@@ -20,12 +20,14 @@ export class Replay {
   readonly filter: string;
   readonly #messages: readonly Message[];
   readonly #options: SubscriptionOptions;
+  readonly #via: Via;
   #at = 0;
 
   constructor(filter: string, messages: readonly Message[], options: SubscriptionOptions) {
     this.filter = filter;
     this.#messages = messages;
     this.#options = options;
+    this.#via = { ids: options.ids, share: "" };
   }
 
   /** Sends what may be sent now. True when nothing is left. */
@@ -40,7 +42,7 @@ export class Replay {
       // One that was replaced meanwhile has gone out as a new message; sent now, it would come after it.
       if (space.retained.find(message.topic) !== message || message.isExpired(space.clock.now())) continue;
       if (qos === 0) out.sendRetained(message, this.#options.ids);
-      else space.send(session, message, qos, true, this.#options.ids);
+      else space.send(session, message, qos, true, this.#via);
     }
     return true;
   }

@@ -1,7 +1,7 @@
 // The will of a CONNECT: whether the client may have it, and how its session keeps it [MQTT-3.1.2-7].
 import { type ConnectPacket, isValidTopicName, ProtocolLevel, ReasonCode } from "@mooring/mqtt";
 import { createMessage } from "../broker/message.ts";
-import type { SessionWill } from "../broker/session.ts";
+import type { SessionWill } from "../broker/will.ts";
 import type { ChannelLimits } from "./channel-ports.ts";
 import type { ClientRights } from "./client-channel.ts";
 import { type DeviceSignedOn, SignOnRefused } from "./connect.ts";

@@ -10,6 +10,7 @@ import {
   queueOp,
   retainedOf,
   sessionsOf,
+  sharedOp,
   subscription,
   textOf,
   write,
@@ -108,6 +109,24 @@ export function describeRows(create: CreateWorld): void {
       await write(api, connected, lasting, eternal, session({ disconnectedAtMs: long, expiryIntervalS: 50 }));
       const ids = (await sessionsOf(api, tenantId)).map(({ sessionId }) => sessionId);
       expect(ids).toEqual([connected, lasting, eternal].map(({ sessionId }) => sessionId).sort());
+    });
+
+    test("one that has expired is listed while messages of shared subscriptions are in its queue: they are for others too", async () => {
+      const { api } = await create();
+      const { tenantId, session, message } = newTenant();
+      const [shares, waits] = [0, 1].map(() => session({ disconnectedAtMs: Date.now() - 100_000, expiryIntervalS: 50 }));
+      if (shares === undefined || waits === undefined) throw new Error("two sessions");
+      await write(
+        api,
+        shares,
+        waits,
+        sharedOp(message("m"), shares.sessionId, 3, "$share/g/ü/#"),
+        queueOp(message("n"), [waits.sessionId, 1]),
+      );
+      expect((await sessionsOf(api, tenantId)).map(({ sessionId }) => sessionId)).toEqual([shares.sessionId]);
+      expect(await queueOf(api, shares.sessionId)).toMatchObject([{ seq: 3, share: "$share/g/ü/#" }]);
+      await write(api, { op: "dequeue", sessionId: shares.sessionId, seqs: [3] });
+      expect(await sessionsOf(api, tenantId)).toEqual([]);
     });
   });
 

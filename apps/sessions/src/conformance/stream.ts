@@ -1,6 +1,13 @@
 // The stream itself: order, acknowledgements, refusals, and who may.
 import { randomUUID } from "node:crypto";
-import { asTenantId, type SessionFrame, type SessionOp, sessionFrameBytesMax, sessionLimitsDefault } from "@mooring/contracts";
+import {
+  asTenantId,
+  type QueueTarget,
+  type SessionFrame,
+  type SessionOp,
+  sessionFrameBytesMax,
+  sessionLimitsDefault,
+} from "@mooring/contracts";
 import { errorOf } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { type CreateWorld, gateway, newTenant, queueOf, queueOp, sessionsOf, subscription, textOf, write, writeFrames } from "./support.ts";
@@ -8,7 +15,7 @@ import { type CreateWorld, gateway, newTenant, queueOf, queueOp, sessionsOf, sub
 const { tenantId, session, message } = newTenant();
 const sessionId: string = randomUUID();
 const target = { sessionId, seq: 1, qos: 1, retain: false, subscriptionIds: [], packetId: 0 };
-const toTarget = (more: Partial<typeof target>): SessionOp => ({
+const toTarget = (more: Partial<QueueTarget>): SessionOp => ({
   op: "queue",
   message: message("m"),
   targets: [target, { ...target, ...more }],
@@ -54,6 +61,8 @@ const badOps: readonly (readonly [SessionOp, string, string])[] = [
   [toTarget({ seq: 0 }), "invalidArgument", "/targets/1/seq"],
   [toTarget({ qos: 3 }), "invalidArgument", "/targets/1/qos"],
   [toTarget({ packetId: 65_536 }), "invalidArgument", "/targets/1/packetId"],
+  [toTarget({ share: "" }), "invalidArgument", "/targets/1/share"],
+  [toTarget({ share: longTopic }), "invalidArgument", "/targets/1/share"],
   [{ op: "setPacketIds", sessionId, items: [{ seq: 1, packetId: 65_536 }] }, "invalidArgument", "/items/0/packetId"],
   [{ op: "setPacketIds", sessionId, items: [{ seq: 0, packetId: 1 }] }, "invalidArgument", "/items/0/seq"],
   [{ op: "setReleased", sessionId, seqs: [1, -1] }, "invalidArgument", "/seqs/1"],

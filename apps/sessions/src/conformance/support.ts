@@ -58,6 +58,11 @@ export function subscription(filter: string, more: Partial<StoredSubscription> =
   return { filter, qos: 1, noLocal: false, retainAsPublished: false, retainHandling: 0, subscriptionId: 0, ...more };
 }
 
+/** In the queue by a shared subscription. */
+export function sharedOp(message: StoredMessage, sessionId: string, seq: number, share = "$share/g/#"): QueueMessage {
+  return { op: "queue", message, targets: [{ sessionId, seq, qos: 1, retain: false, subscriptionIds: [], packetId: 0, share }] };
+}
+
 export function queueOp(message: StoredMessage, ...places: readonly (readonly [string, number])[]): QueueMessage {
   const one = { qos: 1, retain: false, subscriptionIds: [], packetId: 0 };
   return { op: "queue", message, targets: places.map(([sessionId, seq]) => ({ sessionId, seq, ...one })) };

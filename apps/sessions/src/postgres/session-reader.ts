@@ -14,6 +14,7 @@ import {
   toSubscriptions,
   toSummary,
 } from "./session-rows.ts";
+import { isOwed } from "./statements.ts";
 import { afterWriters } from "./write-lock.ts";
 
 /** Bytes of a page: half of what gRPC takes in one message. A session's subscriptions, the largest there may be, fit the other half. */
@@ -28,7 +29,7 @@ const weighSql = `
     + (SELECT coalesce(sum(octet_length(filter) + 24), 0) FROM mqtt_subscriptions WHERE session_id = s.session_id)
     + (SELECT count(*) * 3 FROM mqtt_received WHERE session_id = s.session_id) AS bytes
   FROM mqtt_sessions AS s
-  WHERE ($1::uuid IS NULL OR s.session_id > $1) AND (${isLive("$2::double precision")} OR s.will IS NOT NULL)
+  WHERE ($1::uuid IS NULL OR s.session_id > $1) AND (${isLive("$2::double precision")} OR ${isOwed})
   ORDER BY s.session_id LIMIT $3`;
 
 const queueSql = `
@@ -38,7 +39,7 @@ const queueSql = `
     WHERE q.session_id = $1 AND q.seq > $2 AND (m.expires_at IS NULL OR q.packet_id <> 0 OR m.expires_at > to_timestamp($3::double precision / 1000.0))
     ORDER BY q.seq LIMIT $4 + 1
   )
-  SELECT q.seq, q.packet_id, q.is_released, q.qos AS target_qos, q.retain, q.subscription_ids, ${messageColumns},
+  SELECT q.seq, q.packet_id, q.is_released, q.qos AS target_qos, q.retain, q.subscription_ids, q.share, ${messageColumns},
     (SELECT count(*) FROM page) AS found
   FROM page AS q JOIN mqtt_messages AS m ON m.message_id = q.message_id
   WHERE q.place <= $4 AND (q.place = 1 OR q.total <= $5) ORDER BY q.seq`;
@@ -67,6 +68,7 @@ interface QueueRow extends MessageRow {
   readonly target_qos: number;
   readonly retain: boolean;
   readonly subscription_ids: readonly number[] | null;
+  readonly share: string | null;
   readonly found: string;
 }
 
@@ -90,6 +92,7 @@ export function createPostgresSessionReader(pool: Pool, clock: Clock): SessionRe
         qos: row.target_qos,
         retain: row.retain,
         subscriptionIds: row.subscription_ids ?? [],
+        ...(row.share === null ? {} : { share: row.share }),
         message: toMessage(row),
       }));
       return { items, isLast: Number(rows[0]?.found ?? 0) === rows.length };

@@ -1,7 +1,7 @@
 import { sessionLimitsDefault } from "@mooring/contracts";
 import { FakeClock, openTestDatabase, until } from "@mooring/testkit";
 import { afterAll, beforeEach, expect, test } from "vitest";
-import { newTenant, queueOp, subscription } from "../conformance/support.ts";
+import { newTenant, queueOp, sharedOp, subscription } from "../conformance/support.ts";
 import { createPostgresSessionReader } from "./session-reader.ts";
 import { createPostgresSessionSweep } from "./session-sweep.ts";
 import { createPostgresSessionWriter } from "./session-writer.ts";
@@ -53,6 +53,16 @@ test("a session that expired with a will that is owed stays for a day", async ()
   await writer.apply([session({ disconnectedAtMs: now - 10_000, expiryIntervalS: 5, will })]);
   expect(await sweep.sessions(undefined, now)).toEqual({ removed: 0, next: undefined });
   expect(await sweep.sessions(undefined, now + 86_400_000)).toEqual({ removed: 1, next: undefined });
+});
+
+test("a session that expired with messages for other members of a group in its queue stays for a day", async () => {
+  const { session, message } = newTenant();
+  const now = clock.now();
+  const expired = session({ disconnectedAtMs: now - 10_000, expiryIntervalS: 5 });
+  await writer.apply([expired, sharedOp(message("m"), expired.sessionId, 1)]);
+  expect(await sweep.sessions(undefined, now)).toEqual({ removed: 0, next: undefined });
+  expect(await sweep.sessions(undefined, now + 86_400_000)).toEqual({ removed: 1, next: undefined });
+  expect(await counts()).toMatchObject({ sessions: 0, queue: 0, messages: 0 });
 });
 
 test("a session that came back after it was seen to have expired stays", async () => {

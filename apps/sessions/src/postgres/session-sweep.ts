@@ -1,7 +1,7 @@
 import type { RetainedPlace } from "@mooring/contracts";
 import type { Pool, PoolClient } from "pg";
 import type { SessionSweep } from "../ports.ts";
-import { deleteQueued, deleteSessions } from "./statements.ts";
+import { deleteQueued, deleteSessions, isOwed } from "./statements.ts";
 import { writing } from "./write-lock.ts";
 
 /** Rows that one step of a walk looks at. */
@@ -11,9 +11,9 @@ const deletedRows = 1_000;
 /** Sessions deleted in one transaction, when their queues are empty. */
 const deletedSessions = 100;
 
-/** A session whose will has not been published stays for a day: its gateway may be down. */
-const hasExpired = `(expires_at <= to_timestamp($2::double precision / 1000.0)
-    AND (will IS NULL OR expires_at <= to_timestamp($2::double precision / 1000.0) - interval '1 day'))`;
+/** A session of which something is still for others stays for a day: its gateway may be down. */
+const hasExpired = `(s.expires_at <= to_timestamp($2::double precision / 1000.0)
+    AND (s.expires_at <= to_timestamp($2::double precision / 1000.0) - interval '1 day' OR NOT ${isOwed}))`;
 
 const tables = ["mqtt_sessions", "mqtt_subscriptions", "mqtt_messages", "mqtt_queue", "mqtt_received", "mqtt_retained"];
 
@@ -38,7 +38,7 @@ export function createPostgresSessionSweep(pool: Pool): SessionSweep {
   return {
     async sessions(after, expiredBeforeMs) {
       const { rows } = await pool.query<{ session_id: string; expired: boolean }>(
-        `SELECT session_id, coalesce(${hasExpired}, false) AS expired FROM mqtt_sessions
+        `SELECT session_id, coalesce(${hasExpired}, false) AS expired FROM mqtt_sessions AS s
          WHERE $1::uuid IS NULL OR session_id > $1 ORDER BY session_id LIMIT ${walkedRows}`,
         [after ?? null, expiredBeforeMs],
       );

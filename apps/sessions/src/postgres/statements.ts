@@ -35,6 +35,9 @@ export const deleteSessions = `
   sessions AS (DELETE FROM mqtt_sessions WHERE session_id = ANY($1::uuid[])),
   ${withLastRows}`;
 
+/** Of an expired session `s`: something of it is still for others. */
+export const isOwed = `(s.will IS NOT NULL OR EXISTS (SELECT FROM mqtt_queue AS q WHERE q.session_id = s.session_id AND q.share IS NOT NULL))`;
+
 const at = (offset: number): string => `$${messageParameters + offset}`;
 
 /**
@@ -46,15 +49,16 @@ const enqueue = `
   WITH r AS MATERIALIZED (
     SELECT r.*, s.session_id IS NOT NULL AS is_wanted, bool_or(s.session_id IS NOT NULL) OVER (PARTITION BY r.message_id) AS is_message_wanted
     FROM unnest(${messageArrays}, ${at(1)}::uuid[], ${at(2)}::bigint[], ${at(3)}::smallint[], ${at(4)}::boolean[], ${at(5)}::text[],
-        ${at(6)}::int[], ${at(7)}::boolean[])
-      AS r (${messageNames}, session_id, seq, target_qos, retain, subscription_ids, packet_id, is_released)
+        ${at(6)}::int[], ${at(7)}::text[], ${at(8)}::boolean[])
+      AS r (${messageNames}, session_id, seq, target_qos, retain, subscription_ids, packet_id, share, is_released)
     LEFT JOIN mqtt_sessions AS s ON s.session_id = r.session_id AND (s.tenant_id = r.tenant_id) IS TRUE
   ),
   put AS (
-    INSERT INTO mqtt_queue (session_id, seq, message_id, qos, retain, subscription_ids, packet_id, is_released, bytes)
-    SELECT session_id, seq, message_id, target_qos, retain, subscription_ids::int[], packet_id, is_released, bytes FROM r WHERE is_wanted
+    INSERT INTO mqtt_queue (session_id, seq, message_id, qos, retain, subscription_ids, packet_id, share, is_released, bytes)
+    SELECT session_id, seq, message_id, target_qos, retain, subscription_ids::int[], packet_id, share, is_released, bytes FROM r WHERE is_wanted
     ON CONFLICT (session_id, seq) DO UPDATE SET message_id = excluded.message_id, qos = excluded.qos, retain = excluded.retain,
-      subscription_ids = excluded.subscription_ids, packet_id = excluded.packet_id, is_released = excluded.is_released, bytes = excluded.bytes
+      subscription_ids = excluded.subscription_ids, packet_id = excluded.packet_id, share = excluded.share,
+      is_released = excluded.is_released, bytes = excluded.bytes
   )
   INSERT INTO mqtt_messages (${storedMessageNames})
   SELECT ${storedMessage} FROM r WHERE is_message_wanted AND start IS NOT NULL
@@ -230,6 +234,7 @@ function toQueueValues(rows: readonly PlannedQueued[]): unknown[] {
   const seen = new Map<string, number>();
   const [sessionIds, seqs, qos, retain]: [string[], number[], number[], boolean[]] = [[], [], [], []];
   const [subscriptionIds, packetIds, released]: [(string | null)[], number[], boolean[]] = [[], [], []];
+  const shares: (string | null)[] = [];
   for (let i = 0; i < rows.length; i++) {
     const row = rows[i] as PlannedQueued;
     const { message, target } = row;
@@ -244,7 +249,8 @@ function toQueueValues(rows: readonly PlannedQueued[]): unknown[] {
     // Arrays of unequal length are no array to Postgres: each goes as its text.
     subscriptionIds.push(target.subscriptionIds.length === 0 ? null : `{${target.subscriptionIds.join(",")}}`);
     packetIds.push(row.packetId);
+    shares.push(target.share ?? null);
     released.push(row.isReleased);
   }
-  return [...messages.values(), sessionIds, seqs, qos, retain, subscriptionIds, packetIds, released];
+  return [...messages.values(), sessionIds, seqs, qos, retain, subscriptionIds, packetIds, shares, released];
 }

@@ -3924,6 +3924,7 @@ export const MqttQueuedScalarFieldEnum = {
   subscriptionIds: 'subscriptionIds',
   packetId: 'packetId',
   isReleased: 'isReleased',
+  share: 'share',
   bytes: 'bytes'
 } as const
 

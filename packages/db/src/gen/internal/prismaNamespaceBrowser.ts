@@ -573,6 +573,7 @@ export const MqttQueuedScalarFieldEnum = {
   subscriptionIds: 'subscriptionIds',
   packetId: 'packetId',
   isReleased: 'isReleased',
+  share: 'share',
   bytes: 'bytes'
 } as const
 

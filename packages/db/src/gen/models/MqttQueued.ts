@@ -50,6 +50,7 @@ export type MqttQueuedMinAggregateOutputType = {
   retain: boolean | null
   packetId: number | null
   isReleased: boolean | null
+  share: string | null
   bytes: number | null
 }
 
@@ -61,6 +62,7 @@ export type MqttQueuedMaxAggregateOutputType = {
   retain: boolean | null
   packetId: number | null
   isReleased: boolean | null
+  share: string | null
   bytes: number | null
 }
 
@@ -73,6 +75,7 @@ export type MqttQueuedCountAggregateOutputType = {
   subscriptionIds: number
   packetId: number
   isReleased: number
+  share: number
   bytes: number
   _all: number
 }
@@ -102,6 +105,7 @@ export type MqttQueuedMinAggregateInputType = {
   retain?: true | runtime.Types.Skip
   packetId?: true | runtime.Types.Skip
   isReleased?: true | runtime.Types.Skip
+  share?: true | runtime.Types.Skip
   bytes?: true | runtime.Types.Skip
 }
 
@@ -113,6 +117,7 @@ export type MqttQueuedMaxAggregateInputType = {
   retain?: true | runtime.Types.Skip
   packetId?: true | runtime.Types.Skip
   isReleased?: true | runtime.Types.Skip
+  share?: true | runtime.Types.Skip
   bytes?: true | runtime.Types.Skip
 }
 
@@ -125,6 +130,7 @@ export type MqttQueuedCountAggregateInputType = {
   subscriptionIds?: true | runtime.Types.Skip
   packetId?: true | runtime.Types.Skip
   isReleased?: true | runtime.Types.Skip
+  share?: true | runtime.Types.Skip
   bytes?: true | runtime.Types.Skip
   _all?: true | runtime.Types.Skip
 }
@@ -224,6 +230,7 @@ export type MqttQueuedGroupByOutputType = {
   subscriptionIds: number[]
   packetId: number
   isReleased: boolean
+  share: string | null
   bytes: number
   _count: MqttQueuedCountAggregateOutputType | null
   _avg: MqttQueuedAvgAggregateOutputType | null
@@ -259,6 +266,7 @@ export type MqttQueuedWhereInput = {
   subscriptionIds?: Prisma.IntNullableListFilter<"MqttQueued"> | runtime.Types.Skip
   packetId?: Prisma.IntFilter<"MqttQueued"> | number | runtime.Types.Skip
   isReleased?: Prisma.BoolFilter<"MqttQueued"> | boolean | runtime.Types.Skip
+  share?: Prisma.StringNullableFilter<"MqttQueued"> | string | null | runtime.Types.Skip
   bytes?: Prisma.IntFilter<"MqttQueued"> | number | runtime.Types.Skip
 }
 
@@ -271,6 +279,7 @@ export type MqttQueuedOrderByWithRelationInput = {
   subscriptionIds?: Prisma.SortOrder | runtime.Types.Skip
   packetId?: Prisma.SortOrder | runtime.Types.Skip
   isReleased?: Prisma.SortOrder | runtime.Types.Skip
+  share?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   bytes?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -287,6 +296,7 @@ export type MqttQueuedWhereUniqueInput = Prisma.AtLeast<{
   subscriptionIds?: Prisma.IntNullableListFilter<"MqttQueued"> | runtime.Types.Skip
   packetId?: Prisma.IntFilter<"MqttQueued"> | number | runtime.Types.Skip
   isReleased?: Prisma.BoolFilter<"MqttQueued"> | boolean | runtime.Types.Skip
+  share?: Prisma.StringNullableFilter<"MqttQueued"> | string | null | runtime.Types.Skip
   bytes?: Prisma.IntFilter<"MqttQueued"> | number | runtime.Types.Skip
 }, "sessionId_seq">
 
@@ -299,6 +309,7 @@ export type MqttQueuedOrderByWithAggregationInput = {
   subscriptionIds?: Prisma.SortOrder | runtime.Types.Skip
   packetId?: Prisma.SortOrder | runtime.Types.Skip
   isReleased?: Prisma.SortOrder | runtime.Types.Skip
+  share?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   bytes?: Prisma.SortOrder | runtime.Types.Skip
   _count?: Prisma.MqttQueuedCountOrderByAggregateInput | runtime.Types.Skip
   _avg?: Prisma.MqttQueuedAvgOrderByAggregateInput | runtime.Types.Skip
@@ -319,6 +330,7 @@ export type MqttQueuedScalarWhereWithAggregatesInput = {
   subscriptionIds?: Prisma.IntNullableListFilter<"MqttQueued"> | runtime.Types.Skip
   packetId?: Prisma.IntWithAggregatesFilter<"MqttQueued"> | number | runtime.Types.Skip
   isReleased?: Prisma.BoolWithAggregatesFilter<"MqttQueued"> | boolean | runtime.Types.Skip
+  share?: Prisma.StringNullableWithAggregatesFilter<"MqttQueued"> | string | null | runtime.Types.Skip
   bytes?: Prisma.IntWithAggregatesFilter<"MqttQueued"> | number | runtime.Types.Skip
 }
 
@@ -331,6 +343,7 @@ export type MqttQueuedCreateInput = {
   subscriptionIds?: Prisma.MqttQueuedCreatesubscriptionIdsInput | number[] | runtime.Types.Skip
   packetId: number
   isReleased: boolean
+  share?: string | null | runtime.Types.Skip
   bytes: number
 }
 
@@ -343,6 +356,7 @@ export type MqttQueuedUncheckedCreateInput = {
   subscriptionIds?: Prisma.MqttQueuedCreatesubscriptionIdsInput | number[] | runtime.Types.Skip
   packetId: number
   isReleased: boolean
+  share?: string | null | runtime.Types.Skip
   bytes: number
 }
 
@@ -355,6 +369,7 @@ export type MqttQueuedUpdateInput = {
   subscriptionIds?: Prisma.MqttQueuedUpdatesubscriptionIdsInput | number[] | runtime.Types.Skip
   packetId?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   isReleased?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  share?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   bytes?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
 }
 
@@ -367,6 +382,7 @@ export type MqttQueuedUncheckedUpdateInput = {
   subscriptionIds?: Prisma.MqttQueuedUpdatesubscriptionIdsInput | number[] | runtime.Types.Skip
   packetId?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   isReleased?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  share?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   bytes?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
 }
 
@@ -379,6 +395,7 @@ export type MqttQueuedCreateManyInput = {
   subscriptionIds?: Prisma.MqttQueuedCreatesubscriptionIdsInput | number[] | runtime.Types.Skip
   packetId: number
   isReleased: boolean
+  share?: string | null | runtime.Types.Skip
   bytes: number
 }
 
@@ -391,6 +408,7 @@ export type MqttQueuedUpdateManyMutationInput = {
   subscriptionIds?: Prisma.MqttQueuedUpdatesubscriptionIdsInput | number[] | runtime.Types.Skip
   packetId?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   isReleased?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  share?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   bytes?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
 }
 
@@ -403,6 +421,7 @@ export type MqttQueuedUncheckedUpdateManyInput = {
   subscriptionIds?: Prisma.MqttQueuedUpdatesubscriptionIdsInput | number[] | runtime.Types.Skip
   packetId?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   isReleased?: Prisma.BoolFieldUpdateOperationsInput | boolean | runtime.Types.Skip
+  share?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   bytes?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
 }
 
@@ -428,6 +447,7 @@ export type MqttQueuedCountOrderByAggregateInput = {
   subscriptionIds?: Prisma.SortOrder | runtime.Types.Skip
   packetId?: Prisma.SortOrder | runtime.Types.Skip
   isReleased?: Prisma.SortOrder | runtime.Types.Skip
+  share?: Prisma.SortOrder | runtime.Types.Skip
   bytes?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -447,6 +467,7 @@ export type MqttQueuedMaxOrderByAggregateInput = {
   retain?: Prisma.SortOrder | runtime.Types.Skip
   packetId?: Prisma.SortOrder | runtime.Types.Skip
   isReleased?: Prisma.SortOrder | runtime.Types.Skip
+  share?: Prisma.SortOrder | runtime.Types.Skip
   bytes?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -458,6 +479,7 @@ export type MqttQueuedMinOrderByAggregateInput = {
   retain?: Prisma.SortOrder | runtime.Types.Skip
   packetId?: Prisma.SortOrder | runtime.Types.Skip
   isReleased?: Prisma.SortOrder | runtime.Types.Skip
+  share?: Prisma.SortOrder | runtime.Types.Skip
   bytes?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -489,6 +511,7 @@ export type MqttQueuedSelect<ExtArgs extends runtime.Types.Extensions.InternalAr
   subscriptionIds?: boolean | runtime.Types.Skip
   packetId?: boolean | runtime.Types.Skip
   isReleased?: boolean | runtime.Types.Skip
+  share?: boolean | runtime.Types.Skip
   bytes?: boolean | runtime.Types.Skip
 }, ExtArgs["result"]["mqttQueued"]>
 
@@ -501,6 +524,7 @@ export type MqttQueuedSelectCreateManyAndReturn<ExtArgs extends runtime.Types.Ex
   subscriptionIds?: boolean | runtime.Types.Skip
   packetId?: boolean | runtime.Types.Skip
   isReleased?: boolean | runtime.Types.Skip
+  share?: boolean | runtime.Types.Skip
   bytes?: boolean | runtime.Types.Skip
 }, ExtArgs["result"]["mqttQueued"]>
 
@@ -513,6 +537,7 @@ export type MqttQueuedSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.Ex
   subscriptionIds?: boolean | runtime.Types.Skip
   packetId?: boolean | runtime.Types.Skip
   isReleased?: boolean | runtime.Types.Skip
+  share?: boolean | runtime.Types.Skip
   bytes?: boolean | runtime.Types.Skip
 }, ExtArgs["result"]["mqttQueued"]>
 
@@ -525,10 +550,11 @@ export type MqttQueuedSelectScalar = {
   subscriptionIds?: boolean | runtime.Types.Skip
   packetId?: boolean | runtime.Types.Skip
   isReleased?: boolean | runtime.Types.Skip
+  share?: boolean | runtime.Types.Skip
   bytes?: boolean | runtime.Types.Skip
 }
 
-export type MqttQueuedOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"sessionId" | "seq" | "messageId" | "qos" | "retain" | "subscriptionIds" | "packetId" | "isReleased" | "bytes", ExtArgs["result"]["mqttQueued"], runtime.Types.Skip>
+export type MqttQueuedOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"sessionId" | "seq" | "messageId" | "qos" | "retain" | "subscriptionIds" | "packetId" | "isReleased" | "share" | "bytes", ExtArgs["result"]["mqttQueued"], runtime.Types.Skip>
 
 export type $MqttQueuedPayload<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   name: "MqttQueued"
@@ -542,6 +568,7 @@ export type $MqttQueuedPayload<ExtArgs extends runtime.Types.Extensions.Internal
     subscriptionIds: number[]
     packetId: number
     isReleased: boolean
+    share: string | null
     bytes: number
   }, ExtArgs["result"]["mqttQueued"]>
   composites: {}
@@ -974,6 +1001,7 @@ export interface MqttQueuedFieldRefs {
   readonly subscriptionIds: Prisma.FieldRef<"MqttQueued", 'Int[]'>
   readonly packetId: Prisma.FieldRef<"MqttQueued", 'Int'>
   readonly isReleased: Prisma.FieldRef<"MqttQueued", 'Boolean'>
+  readonly share: Prisma.FieldRef<"MqttQueued", 'String'>
   readonly bytes: Prisma.FieldRef<"MqttQueued", 'Int'>
 }
     

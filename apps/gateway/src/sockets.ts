@@ -58,7 +58,7 @@ export function boundAddress(server: Server, host: string): string {
 }
 
 /** The peer's IP address, in IPv4's form where it is one of those inside an IPv6 one; undefined when the socket is gone. */
-export function peerAddress(socket: Socket): string | undefined {
+export function peerAddress(socket: { readonly remoteAddress?: string | undefined }): string | undefined {
   const { remoteAddress } = socket;
   return remoteAddress?.startsWith("::ffff:") && remoteAddress.includes(".") ? remoteAddress.slice(7) : remoteAddress;
 }

@@ -1,8 +1,8 @@
 // What a connection is given: its way to the peer, and what holds for its listener.
-import type { Duplex } from "node:stream";
 import type { Log, TimerWheel } from "@mooring/kit";
 import type { GatewayCounters, RareCounters } from "../counters.ts";
 import type { ConnackLimits } from "./acceptance.ts";
+import type { ByteStream, StreamOwner } from "./byte-stream.ts";
 import type { Welcome } from "./welcome.ts";
 import type { WriteGatherer } from "./write-gatherer.ts";
 
@@ -31,11 +31,15 @@ export interface ConnectionDeps {
 
 /** The bytes' way: a TCP or TLS socket, or a WebSocket. */
 export interface Transport {
-  readonly stream: Duplex;
+  readonly stream: ByteStream;
   /** Kept, since a closed socket does not know it any more. */
   readonly address: string | undefined;
   /** What was written is the kernel's as soon as nothing of it waits in the stream, and its buffer free: true of plain sockets. */
   readonly isPlain: boolean;
+  /** Has the stream tell its owner what happens, but for `onDrain`. */
+  follow(owner: StreamOwner): void;
+  /** And that. Called at most once. */
+  listenForDrain(owner: StreamOwner): void;
   /** The client is no longer a stranger. */
   onSignedOn(): void;
   /** The stream is closed. */

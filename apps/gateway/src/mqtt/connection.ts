@@ -5,11 +5,7 @@
 //
 // While signing on the decoder is paused: what a client sends right behind its CONNECT waits, in a bounded buffer. Packets go to SigningOn, and to
 // the channel once the connection is open.
-//
-// Whatever throws while something is done for this connection ends it, and nothing else: every way in from outside (bytes, events of the stream,
-// timers, answers that were waited for) ends in `fail`.
-import type { Duplex } from "node:stream";
-import { WheelEntry } from "@mooring/kit";
+// Whatever throws ends it, and nothing else: see guarded.ts.
 import {
   type ConnectPacket,
   encodeAuth,
@@ -23,9 +19,11 @@ import {
 } from "@mooring/mqtt";
 import { chooseKeepAlive, fittingConnack, maximumPacketSizeOf } from "./acceptance.ts";
 import type { AuthExchange } from "./auth-exchange.ts";
+import type { ByteStream, StreamOwner } from "./byte-stream.ts";
 import type { Channel } from "./channel.ts";
 import type { Peer } from "./connect.ts";
 import type { ConnectionDeps, Transport } from "./connection-ports.ts";
+import { Guarded } from "./guarded.ts";
 import { malformedConnack } from "./refusal.ts";
 import { type Host, SigningOn } from "./signing-on.ts";
 import { SocketWriter, type WriterOwner } from "./socket-writer.ts";
@@ -40,19 +38,16 @@ const faultConnack = encodeConnack(
   ProtocolLevel.V5,
 );
 
-function destroyStream(this: Duplex): void {
-  this.destroy();
-}
-
 const State = { Waiting: 0, SigningOn: 1, Open: 2, Closed: 3 } as const;
 type State = (typeof State)[keyof typeof State];
 
 /** Why reading is paused, as bits: it goes on when none is set. */
 const Hold = { Channel: 1, Congestion: 2, Writing: 4 } as const;
 
-export class Connection extends WheelEntry implements Host, WriterOwner {
+export class Connection extends Guarded implements Host, WriterOwner, StreamOwner {
   readonly outgoing: SocketWriter;
-  readonly #stream: Duplex;
+  protected readonly guardedDeps: ConnectionDeps;
+  readonly #stream: ByteStream;
   readonly #transport: Transport;
   readonly #deps: ConnectionDeps;
   readonly #decoder: ServerDecoder;
@@ -70,9 +65,8 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
   /** What the client takes; known from CONNECT. */
   #maximumPacketSize = Number.MAX_SAFE_INTEGER;
   #endWord = "lost";
-  #hasFailed = false;
 
-  /** The stream's events are followed from now on; its bytes come to `onBytes`. */
+  /** The stream is followed from now on. */
   constructor(transport: Transport, peer: Peer, deps: ConnectionDeps) {
     super();
     const { stream } = transport;
@@ -80,20 +74,17 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
     this.#stream = stream;
     this.#transport = transport;
     this.#deps = deps;
-    this.outgoing = new SocketWriter(stream, transport.isPlain, writeBytesMax, { owner: this, gatherer: deps.gatherer });
+    this.guardedDeps = deps;
+    this.outgoing = new SocketWriter(transport, writeBytesMax, this, deps.gatherer);
     this.#decoder = new ServerDecoder(new SigningOn(this, peer, deps), connectBytesMax);
     this.#heardAtMs = deps.wheel.nowMs;
     deps.wheel.schedule(this, connectMs);
-    // What the stream's error was does not matter to anyone: `close` follows.
-    stream.on("error", destroyStream);
-    stream.on("end", () => this.close(0, "lost"));
-    stream.on("close", () => this.#onClose());
+    transport.follow(this);
   }
 
   // ---- bytes in
 
-  /** The chunk may be reused when this returns. */
-  readonly onBytes = (chunk: Buffer): void => {
+  onBytes(chunk: Buffer): void {
     if (this.#state === State.Closed) return;
     this.#heardAtMs = this.#deps.wheel.nowMs;
     try {
@@ -104,7 +95,11 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
     } catch (error) {
       this.fail(error);
     }
-  };
+  }
+
+  onEnd(): void {
+    this.close(0, "lost");
+  }
 
   /** Malformed bytes close this connection, and no other; a refused CONNECT is answered as far as its version has an answer. */
   #refuseBytes(reasonCode: number): void {
@@ -209,8 +204,12 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
     else this.#deps.wheel.cancel(this);
   }
 
+  onDrain(): void {
+    this.guarded(() => this.outgoing.onDrain());
+  }
+
   onRoom(): void {
-    if (this.#state === State.Open) this.#guarded(() => this.#channel?.onWritable());
+    if (this.#state === State.Open) this.guarded(() => this.#channel?.onWritable());
   }
 
   // ---- holding back
@@ -225,7 +224,7 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
 
   /** The whole node holds back, because a store is behind. */
   setCongested(congested: boolean): void {
-    this.#guarded(() => (congested ? this.#hold(Hold.Congestion) : this.#release(Hold.Congestion)));
+    this.guarded(() => (congested ? this.#hold(Hold.Congestion) : this.#release(Hold.Congestion)));
   }
 
   #hold(reason: number): void {
@@ -254,7 +253,7 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
   // ---- deadlines
 
   override onDeadline(): void {
-    this.#guarded(() => this.#judge());
+    this.guarded(() => this.#judge());
   }
 
   #judge(): void {
@@ -280,7 +279,12 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
   // ---- the end
 
   close(reasonCode: number, word: string): void {
-    if (this.#state !== State.Closed) this.#guarded(() => this.#close(reasonCode, word));
+    if (this.#state !== State.Closed) this.guarded(() => this.#close(reasonCode, word));
+  }
+
+  /** Without a word, and without waiting for what is written. */
+  cut(): void {
+    this.#stream.destroy();
   }
 
   #close(reasonCode: number, word: string): void {
@@ -309,59 +313,34 @@ export class Connection extends WheelEntry implements Host, WriterOwner {
     if (this.#state === State.Open) this.#deps.counters.connections--;
     this.#state = State.Closed;
     this.#deps.rare.onConnectionEnd(this.#endWord);
-    this.#attempt(() => this.#decoder.stop());
-    if (this.#auth !== null) this.#attempt(() => this.#auth?.end());
+    this.attempt(() => this.#decoder.stop());
+    if (this.#auth !== null) this.attempt(() => this.#auth?.end());
     if (this.#channel === null) return;
-    this.#attempt(() => this.#channel?.onClosed());
-    this.#attempt(() => this.#stay?.onClosed(this.#endWord));
+    this.attempt(() => this.#channel?.onClosed());
+    this.attempt(() => this.#stay?.onClosed(this.#endWord));
   }
 
-  #onClose(): void {
+  onClosed(): void {
     this.#deps.wheel.cancel(this);
     this.outgoing.close();
     if (this.#state !== State.Closed) this.#leave();
-    this.#attempt(() => this.#transport.onClosed(this));
+    this.attempt(() => this.#transport.onClosed(this));
   }
 
   // ---- errors of ours
 
-  #guarded(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.fail(error);
-    }
+  protected override whoFailed() {
+    return { address: this.address, clientId: this.#channel?.session.clientId };
   }
 
-  /** For what ends the connection anyway. */
-  #attempt(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
-  /** Once, with where it came from: what follows may follow from it. */
-  #report(error: unknown): void {
-    if (this.#hasFailed) return;
-    this.#hasFailed = true;
-    const { rare, log } = this.#deps;
-    rare.onConnectionFault();
-    const clientId = this.#channel?.session.clientId;
-    log.error({ err: error, address: this.address, clientId }, "an error of ours ended a connection");
-  }
-
-  /** How far things got nobody knows, so there is no going on. A second failure cuts the connection without a word. */
-  fail(error: unknown): void {
-    const isFirst = !this.#hasFailed;
-    this.#report(error);
+  /** A second failure cuts the connection without a word. */
+  protected override onFault(isAgain: boolean): void {
     if (this.#channel !== null) this.#channel.session.isInDoubt = true;
-    if (!isFirst || this.#state === State.Closed) {
+    if (isAgain || this.#state === State.Closed) {
       this.#stream.destroy();
       return;
     }
-    if (this.#state !== State.Open && this.#decoder.protocolLevel === ProtocolLevel.V5) this.#guarded(() => this.put(faultConnack));
+    if (this.#state !== State.Open && this.#decoder.protocolLevel === ProtocolLevel.V5) this.guarded(() => this.put(faultConnack));
     this.close(ReasonCode.ImplementationSpecificError, "fault");
   }
 }

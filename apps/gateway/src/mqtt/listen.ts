@@ -10,11 +10,13 @@ import type { Admission, Ticket } from "../admission.ts";
 import { shownCertificate } from "../auth/client-certificate.ts";
 import { admitSockets, boundAddress, createPlainSockets, peerAddress } from "../sockets.ts";
 import { deviceTlsOptions, renewTicketKeys } from "../tls.ts";
+import { type ByteStream, followDuplex, type StreamOwner } from "./byte-stream.ts";
 import type { Peer } from "./connect.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionDeps, Transport } from "./connection-ports.ts";
 import { onPlainConnection } from "./plain-sockets.ts";
 import { createPskServer, type PskDoorDeps } from "./psk-door.ts";
+import { RawSocket } from "./raw-socket.ts";
 import { onWebSocket, WebSocketStream } from "./web-socket.ts";
 
 export interface MqttDoorDeps extends ConnectionDeps, Omit<PskDoorDeps, "connectMs"> {
@@ -54,13 +56,18 @@ const backlog = 4_096;
 
 /** A class, and no closures: there is one for each connection. */
 class DoorTransport implements Transport {
-  readonly stream: Duplex;
+  readonly stream: ByteStream;
   readonly address: string | undefined;
   readonly isPlain: boolean;
   readonly #ticket: Ticket;
   readonly #connections: Set<object>;
 
-  constructor(stream: Duplex, socket: Socket, isPlain: boolean, door: { readonly ticket: Ticket; readonly connections: Set<Connection> }) {
+  constructor(
+    stream: ByteStream,
+    socket: Socket | RawSocket,
+    isPlain: boolean,
+    door: { readonly ticket: Ticket; readonly connections: Set<Connection> },
+  ) {
     this.stream = stream;
     this.address = peerAddress(socket);
     this.isPlain = isPlain;
@@ -75,6 +82,17 @@ class DoorTransport implements Transport {
 
   onClosed(connection: object): void {
     this.#connections.delete(connection);
+    this.#ticket.leave();
+  }
+
+  follow(owner: StreamOwner): void {
+    if (this.stream instanceof RawSocket) this.stream.owner = owner;
+    else followDuplex(this.stream as Duplex, owner);
+  }
+
+  /** A raw socket tells its owner without being asked. */
+  listenForDrain(owner: StreamOwner): void {
+    if (!(this.stream instanceof RawSocket)) (this.stream as Duplex).on("drain", () => owner.onDrain());
   }
 }
 
@@ -84,42 +102,36 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
   const tlsRules = { handshakeMs: deps.limits.connectMs, sessionS: deps.limits.tlsSessionS };
 
   /** Undefined when the socket is not to be served. */
-  const accept = (stream: Duplex, socket: Socket, peer: Peer, ticket: Ticket | undefined): Connection | undefined => {
+  const accept = (stream: ByteStream, socket: Socket | RawSocket, peer: Peer, ticket: Ticket | undefined): void => {
     if (ticket === undefined) {
       stream.destroy();
-      return undefined;
+      return;
     }
     socket.setNoDelay(true);
     const isPlain = stream === socket && peer.transport === "tcp";
     const connection = new Connection(new DoorTransport(stream, socket, isPlain, { ticket, connections }), peer, deps);
     connections.add(connection);
     if (deps.isCongested()) connection.setCongested(true);
-    return connection;
+    stream.resume();
   };
   /** What breaks before there is a connection to end cuts the stream, and nothing else. */
-  const guarded = <T>(stream: Duplex, act: () => T): T | undefined => {
+  const guarded = (stream: ByteStream, act: () => void): void => {
     try {
-      return act();
+      act();
     } catch (error) {
       deps.rare.onConnectionFault();
       deps.log.error({ err: error }, "an error of ours cut a connection");
       stream.destroy();
-      return undefined;
     }
   };
 
   const createPlain = (listener: Listener) => {
     const server = createServer();
-    const sockets = createPlainSockets(deps.admission);
     const peer: Peer = { transport: "tcp", certificate: undefined, anonymous: listener.anonymous };
     onPlainConnection(server, (socket) =>
-      guarded(socket, () => {
-        const connection = accept(socket, socket, peer, sockets.enter(socket));
-        if (connection !== undefined) socket.resume();
-        return connection?.onBytes;
-      }),
+      guarded(socket, () => accept(socket, socket, peer, deps.admission.enter(peerAddress(socket) ?? ""))),
     );
-    return { server, sockets };
+    return { server, sockets: { destroyAll: () => undefined } };
   };
   const createSecure = (tls: ServerTls, anonymous: Peer["anonymous"]) => {
     const server = createTlsServer({ ...deviceTlsOptions(tls, tlsRules), ALPNProtocols: alpnProtocols });
@@ -128,8 +140,7 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
     server.on("secureConnection", (socket: TLSSocket) =>
       guarded(socket, () => {
         const peer: Peer = { transport: "tls", certificate: shownCertificate(socket), anonymous };
-        const connection = accept(socket, socket, peer, sockets.ticketOf(socket));
-        if (connection !== undefined) socket.on("data", connection.onBytes);
+        accept(socket, socket, peer, sockets.ticketOf(socket));
       }),
     );
     server.on("tlsClientError", (_error, socket) => {
@@ -146,8 +157,7 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
       return (tls, preShared) =>
         guarded(tls, () => {
           const peer: Peer = { transport: "tls", certificate: undefined, preShared, anonymous: undefined };
-          const connection = accept(tls, raw, peer, ticket);
-          if (connection !== undefined) tls.on("data", connection.onBytes);
+          accept(tls, raw, peer, ticket);
         });
     });
     return { server, sockets };
@@ -163,9 +173,7 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
       guarded(stream, () => {
         const certificate = tls === undefined ? undefined : shownCertificate(socket as TLSSocket);
         const peer: Peer = { transport: tls === undefined ? "tcp" : "tls", certificate, anonymous };
-        const ticket = sockets.ticketOf(socket);
-        const connection = accept(stream, socket, peer, ticket);
-        if (connection !== undefined) stream.on("data", connection.onBytes);
+        accept(stream, socket, peer, sockets.ticketOf(socket));
       }),
     );
     return { server: server as Server, sockets };
@@ -206,6 +214,7 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
       for (const connection of connections) connection.close(ReasonCode.ServerShuttingDown, "shutdown");
       const giveUpAt = performance.now() + stopMsMax;
       while (connections.size > 0 && performance.now() < giveUpAt) await pause(10);
+      for (const connection of connections) connection.cut();
       for (const { sockets } of servers) sockets.destroyAll();
     },
   };

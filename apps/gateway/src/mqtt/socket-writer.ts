@@ -1,10 +1,11 @@
 // Hot: what a connection says, on its way to the kernel: one system call per turn, and how far behind the client is with reading.
-import type { Duplex } from "node:stream";
+import type { ByteStream, StreamOwner } from "./byte-stream.ts";
+import type { Transport } from "./connection-ports.ts";
 import { Outgoing } from "./outgoing.ts";
 import type { WriteGatherer } from "./write-gatherer.ts";
 
 /** The connection whose bytes they are. */
-export interface WriterOwner {
+export interface WriterOwner extends StreamOwner {
   /** More than `bytesMax` is unsent. */
   onStalled(): void;
   /** All of it has gone. */
@@ -17,7 +18,8 @@ export interface WriterOwner {
 export class SocketWriter extends Outgoing {
   /** From when more is unsent than may be, until all of it has gone. */
   isStalled = false;
-  readonly #stream: Duplex;
+  readonly #transport: Transport;
+  readonly #stream: ByteStream;
   readonly #isPlain: boolean;
   readonly #bytesMax: number;
   readonly #owner: WriterOwner;
@@ -28,13 +30,13 @@ export class SocketWriter extends Outgoing {
 
   #listensForDrain = false;
 
-  /** `isPlain`: see Transport. */
-  constructor(stream: Duplex, isPlain: boolean, bytesMax: number, rest: { readonly owner: WriterOwner; readonly gatherer: WriteGatherer }) {
-    super(rest.gatherer);
-    this.#stream = stream;
-    this.#isPlain = isPlain;
+  constructor(transport: Transport, bytesMax: number, owner: WriterOwner, gatherer: WriteGatherer) {
+    super(gatherer);
+    this.#transport = transport;
+    this.#stream = transport.stream;
+    this.#isPlain = transport.isPlain;
     this.#bytesMax = bytesMax;
-    this.#owner = rest.owner;
+    this.#owner = owner;
   }
 
   get isWritable(): boolean {
@@ -63,12 +65,16 @@ export class SocketWriter extends Outgoing {
     if (bytes instanceof Buffer) stream.write(bytes);
     else {
       stream.cork();
-      for (let i = 0; i < bytes.length; i++) stream.write(bytes[i]);
+      for (let i = 0; i < bytes.length; i++) stream.write(bytes[i] as Buffer);
       stream.uncork();
     }
     this.#unsentBytes = stream.writableLength;
     this.giveBack(this.#unsentBytes === 0 && this.#isPlain);
-    if (stream.writableNeedDrain && !this.#listensForDrain) this.#listenForDrain();
+    if (!this.#listensForDrain && stream.writableNeedDrain) {
+      // Most clients never fall behind: those that do cost a listener.
+      this.#listensForDrain = true;
+      this.#transport.listenForDrain(this.#owner);
+    }
     if (this.isStalled) return;
     if (this.#unsentBytes < this.#bytesMax) {
       if (this.#wantsRoom) this.#giveRoom();
@@ -78,19 +84,8 @@ export class SocketWriter extends Outgoing {
     this.#owner.onStalled();
   }
 
-  /** Most clients never fall behind: those that do cost a listener. */
-  #listenForDrain(): void {
-    this.#listensForDrain = true;
-    this.#stream.on("drain", () => {
-      try {
-        this.#onDrain();
-      } catch (error) {
-        this.#owner.fail(error);
-      }
-    });
-  }
-
-  #onDrain(): void {
+  /** The kernel has taken all that was written. */
+  onDrain(): void {
     this.#unsentBytes = this.#stream.writableLength;
     if (this.#wantsRoom) this.#giveRoom();
     if (!this.isStalled) return;

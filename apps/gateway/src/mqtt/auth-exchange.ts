@@ -1,7 +1,7 @@
 // AUTH packets of one connection, as questions and answers (MQTT 5 s4.12).
 import { ReasonCode, type ReasonPacket } from "@mooring/mqtt";
 import { SignOnRefused } from "./connect.ts";
-import type { Reauthenticate } from "./welcome.ts";
+import type { Reauthenticate } from "./welcome-ports.ts";
 
 /** What the exchange may cause. */
 export interface AuthOutput {

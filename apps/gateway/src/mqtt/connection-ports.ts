@@ -3,7 +3,7 @@ import type { Log, TimerWheel } from "@mooring/kit";
 import type { GatewayCounters, RareCounters } from "../counters.ts";
 import type { ConnackLimits } from "./acceptance.ts";
 import type { ByteStream, StreamOwner } from "./byte-stream.ts";
-import type { Welcome } from "./welcome.ts";
+import type { Welcome } from "./welcome-ports.ts";
 import type { WriteGatherer } from "./write-gatherer.ts";
 
 export interface ConnectionLimits extends ConnackLimits {

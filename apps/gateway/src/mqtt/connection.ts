@@ -27,7 +27,7 @@ import { Guarded } from "./guarded.ts";
 import { malformedConnack } from "./refusal.ts";
 import { type Host, SigningOn } from "./signing-on.ts";
 import { SocketWriter, type WriterOwner } from "./socket-writer.ts";
-import type { Stay, Welcomed } from "./welcome.ts";
+import type { Stay, Welcomed } from "./welcome-ports.ts";
 
 /** How long a closing connection may take to send its last words. */
 const lingerMs = 2_000;

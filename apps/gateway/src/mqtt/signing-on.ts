@@ -14,7 +14,7 @@ import type { ChannelOutput } from "./channel-ports.ts";
 import { type Peer, type Registered, SignOnRefused } from "./connect.ts";
 import type { ConnectionDeps } from "./connection-ports.ts";
 import { refusedConnack } from "./refusal.ts";
-import type { Guest, Welcomed } from "./welcome.ts";
+import type { Guest, Welcomed } from "./welcome-ports.ts";
 
 /** The connection that is signed on. */
 export interface Host extends ChannelOutput, AuthOutput {

@@ -13,23 +13,22 @@ import type { ConnectionCounts } from "../connection-counts.ts";
 import type { GatewayCounters } from "../counters.ts";
 import type { Registry } from "../route/registry.ts";
 import { acceptance, type ConnackLimits, chooseSessionExpiry, fittingConnack, maximumPacketSizeOf } from "./acceptance.ts";
-import type { Channel, ChannelLimits, ChannelOutput, ChannelStart } from "./channel.ts";
+import type { ChannelLimits, ChannelOutput, ChannelStart } from "./channel.ts";
 import { ClientChannel } from "./client-channel.ts";
 import {
   type ClientSignedOn,
   type DeviceSignedOn,
-  type Peer,
   protocolNames,
-  type Registered,
   type SignedOn,
   type SignOnDeps,
   SignOnRefused,
   signOn,
 } from "./connect.ts";
 import { DeviceChannel, type DeviceChannelDeps } from "./device-channel.ts";
-import { type Ask, authenticateEnhanced, scramMethod } from "./enhanced.ts";
+import { authenticateEnhanced, scramMethod } from "./enhanced.ts";
 import { findSession, forgetKeptSession, openSession } from "./open-session.ts";
 import { type ClaimWelcomeDeps, welcomeClaim } from "./welcome-claim.ts";
+import type { Guest, Reauthenticate, Stay, Welcome, Welcomed } from "./welcome-ports.ts";
 import { clientWill, deviceWill } from "./wills.ts";
 
 export interface WelcomeDeps extends SignOnDeps, DeviceChannelDeps, ClaimWelcomeDeps {
@@ -47,38 +46,6 @@ export interface WelcomeDeps extends SignOnDeps, DeviceChannelDeps, ClaimWelcome
   /** Of clients of the broker; devices have narrower ones. */
   readonly clientLimits: ChannelLimits;
 }
-
-/** Who proves itself again while it is connected: it must be who it was. Rejects with SignOnRefused. */
-export type Reauthenticate = (clientFirst: Uint8Array | undefined, ask: Ask) => Promise<Buffer>;
-
-/** A client that may stay. */
-export interface Welcomed {
-  readonly channel: Channel;
-  readonly connack: ConnackPacket;
-  /** To be kept as long as the connection. */
-  readonly stay: Stay;
-}
-
-/** What a connection holds beside its channel. */
-export interface Stay {
-  /** Absent when it did not sign on by enhanced authentication. */
-  readonly reauthenticate?: Reauthenticate | undefined;
-  /** To be called once the connection is gone. */
-  onClosed(word: string): void;
-}
-
-/** The connection that asks. */
-export interface Guest {
-  readonly address: string | undefined;
-  readonly output: ChannelOutput;
-  /** Says AUTH to it, and resolves with what it answers (MQTT 5 s4.12). */
-  ask(data: Uint8Array): Promise<Uint8Array>;
-  /** It went away meanwhile. */
-  isGone(): boolean;
-}
-
-/** Rejects with SignOnRefused; resolves with undefined when the guest is gone. */
-export type Welcome = (packet: ConnectPacket, peer: Peer, guest: Guest) => Promise<Welcomed | Registered | undefined>;
 
 export function createWelcome(deps: WelcomeDeps): Welcome {
   return async (packet, peer, guest) => {

@@ -11,6 +11,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   mqtt: [],
   kit: [],
   "thing-model": ["contracts", "kit"],
+  "mooring-model": ["thing-model"],
   pki: ["contracts", "kit"],
   cluster: ["contracts", "kit"],
   queue: ["contracts", "kit"],
@@ -63,6 +64,9 @@ function sources(dir: string): SourceFile[] {
     });
 }
 
+/** For others to install: whatever they hold of ours is in them. */
+const published = ["mooring-model"];
+
 const folders = ["packages", "apps"].flatMap((kind) =>
   readdirSync(join(root, kind), { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && readdirSync(join(root, kind, entry.name)).includes("package.json"))
@@ -72,14 +76,15 @@ const folders = ["packages", "apps"].flatMap((kind) =>
 describe.each(folders)("$dir", ({ dir, name }) => {
   const manifest = JSON.parse(readFileSync(join(root, dir, "package.json"), "utf8")) as {
     readonly name: string;
-    readonly private: boolean;
+    readonly private?: boolean;
     readonly dependencies?: Record<string, string>;
     readonly devDependencies?: Record<string, string>;
   };
   const declared = { ...manifest.dependencies, ...manifest.devDependencies };
 
-  test("is private, named after its folder, and pins exact versions", () => {
-    expect(manifest).toMatchObject({ name: `@mooring/${name}`, private: true });
+  test("is private unless it is published, named after its folder, and pins exact versions", () => {
+    const isPublished = published.includes(name);
+    expect([manifest.name, manifest.private]).toEqual(isPublished ? [name, undefined] : [`@mooring/${name}`, true]);
     for (const [dependency, version] of Object.entries(declared)) {
       expect(version, dependency).toMatch(dependency.startsWith("@mooring/") ? /^\*$/ : /^\d+\.\d+\.\d+(-[\w.]+)?$/);
     }

@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { formatTopic } from "@mooring/contracts";
+import { makeSigningRequest } from "@mooring/testkit";
 import type { LoadDevice } from "../load/plan.ts";
-import { makeSigningRequest } from "./signing-request.ts";
 import type { Platform } from "./start-platform.ts";
 
 const model = { name: "Thermostat", version: "1.0.0" };
@@ -35,7 +35,8 @@ export async function createFleet(platform: Platform, size: number, { certificat
       const topic = formatTopic("propertyPost", { productKey, deviceName });
       plain[place] = { ...signOn(deviceName, String(secret)), topic };
       if (!certificates) continue;
-      const { csrPem, keyPem } = makeSigningRequest();
+      const { csrPem, privateKey } = makeSigningRequest();
+      const keyPem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
       const { chainPem } = await ask("POST", `${path}/${deviceName}/certificates`, { csr: csrPem });
       tls[place] = { clientId: deviceName, username: "", password: "", topic, certificatePem: String(chainPem), keyPem };
     }

@@ -4,11 +4,10 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Caller, type Device, type DeviceApi, type DeviceRef, deviceCaller, type RevocationListOptions } from "@mooring/contracts";
-import { type MadeParty, makeAuthority, makeCertificate, makeRevocationList } from "@mooring/testkit";
+import { type MadeParty, makeAuthority, makeCertificate, makeRevocationList, makeSigningRequest } from "@mooring/testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Heard, knock } from "./knock.ts";
 import { type CertificatePlatform, openCertificatePlatform } from "./platform.ts";
-import { makeSigningRequest } from "./signing-request.ts";
 
 type Version = "TLSv1.2" | "TLSv1.3";
 /** A right taken away is gone within 2 s on every node. */

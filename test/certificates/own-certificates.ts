@@ -1,9 +1,8 @@
 // Certificates of the platform's own authorities, one for each thing that becomes of them.
 import { type DeviceRef, deviceCaller } from "@mooring/contracts";
-import { makeCaller } from "@mooring/testkit";
+import { makeCaller, makeSigningRequest } from "@mooring/testkit";
 import { type OwnCase, ownCases, type Shown } from "./cases.ts";
 import type { CertificatePlatform } from "./platform.ts";
-import { makeSigningRequest } from "./signing-request.ts";
 
 /** Of a tenant of its own, whose authorities are replaced and revoked. */
 export async function makeOwnCertificates({ devices, stores }: CertificatePlatform): Promise<Readonly<Record<OwnCase, Shown>>> {

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { serviceCaller } from "@mooring/contracts";
 import { createAddressRules, createMetrics, silentLog } from "@mooring/kit";
 import { createSealer } from "@mooring/pki";
-import { behindWire, errorOf, makeCaller } from "@mooring/testkit";
+import { behindWire, errorOf, makeCaller, makeSigningRequest } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openTenantAuthority } from "./authority.ts";
 import { activeCertificatesMax } from "./certificates.ts";
@@ -10,7 +10,6 @@ import { describeDeviceApi } from "./conformance.ts";
 import { createFailureBook } from "./failure-book.ts";
 import { derOf, type Harness, openHarness } from "./harness.test-support.ts";
 import { createDeviceService } from "./service.ts";
-import { makeSigningRequest } from "./signing-request.test-support.ts";
 
 describeDeviceApi("the device service", openHarness);
 describeDeviceApi("the device service over gRPC", async () => behindWire("devices", await openHarness()));

@@ -31,6 +31,7 @@ export { testSeed } from "./seed.ts";
 export { nested, type ShadowCase, type ShadowOutcome, type ShadowStep, shadowCases } from "./shadow-cases.ts";
 export { checkShadowLedger, type LedgerChange, type LedgerTry, type ShadowLedger } from "./shadow-ledger.ts";
 export { questionOf, runShadowCase, type ShadowAnswer, type ShadowDoor, type ShadowQuestion } from "./shadow-words.ts";
+export { makeSigningRequest } from "./signing-request.ts";
 export { createTestDatabase } from "./test-database.ts";
 export { until } from "./until.ts";
 export { behindWire, overWire } from "./wire.ts";

@@ -7,11 +7,11 @@ import {
   makeCaller,
   makeCertificate,
   makeRevocationList,
+  makeSigningRequest,
   pointersOf,
 } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { derOf, type Harness } from "../harness.test-support.ts";
-import { makeSigningRequest } from "../signing-request.test-support.ts";
 import { expectRefused, gateway, makeDevice, makeKeyPair } from "./made-device.test-support.ts";
 
 export interface Registered {

@@ -3,10 +3,9 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Caller, type CreatedClaim, type DeviceApi, deviceCaller, type ProvisionedDevice } from "@mooring/contracts";
-import { errorOf, makeAuthority, makeCaller, makeCertificate, pointersOf, until } from "@mooring/testkit";
+import { errorOf, makeAuthority, makeCaller, makeCertificate, makeSigningRequest, pointersOf, until } from "@mooring/testkit";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { derOf, type Harness } from "../harness.test-support.ts";
-import { makeSigningRequest } from "../signing-request.test-support.ts";
 import { registerAuthority } from "./authorities.ts";
 import { expectRefused, gateway, makeDevice, signRegistration } from "./made-device.test-support.ts";
 

@@ -1,7 +1,6 @@
-import { errorOf, makeCaller, pointersOf } from "@mooring/testkit";
+import { errorOf, makeCaller, makeSigningRequest, pointersOf } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { derOf, type Harness } from "../harness.test-support.ts";
-import { makeSigningRequest } from "../signing-request.test-support.ts";
 import { expectRefused, gateway, makeDevice, sign } from "./made-device.test-support.ts";
 
 export function describeCertificates(given: () => Harness): void {

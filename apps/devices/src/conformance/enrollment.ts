@@ -1,9 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { type Device, type DeviceRef, deviceCaller } from "@mooring/contracts";
-import { errorOf, makeCaller, pointersOf } from "@mooring/testkit";
+import { errorOf, makeCaller, makeSigningRequest, pointersOf } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { derOf, type Harness, tenantHost } from "../harness.test-support.ts";
-import { makeSigningRequest } from "../signing-request.test-support.ts";
 import { gateway, makeDevice } from "./made-device.test-support.ts";
 
 export function describeEnrollment(given: () => Harness): void {

@@ -1,9 +1,8 @@
 import { generateKeyPairSync, sign as signBytes } from "node:crypto";
 import { type DeviceRef, deviceCaller } from "@mooring/contracts";
-import { errorOf, makeCaller } from "@mooring/testkit";
+import { errorOf, makeCaller, makeSigningRequest } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { derOf, type Harness } from "../harness.test-support.ts";
-import { makeSigningRequest } from "../signing-request.test-support.ts";
 import { expectRefused, gateway, makeDevice, sign } from "./made-device.test-support.ts";
 
 export function describeFailures(given: () => Harness): void {

@@ -8,10 +8,8 @@ import {
   type IssuedCertificate,
   serviceCaller,
 } from "@mooring/contracts";
-import { errorOf } from "@mooring/testkit";
+import { errorOf, makeSigningRequest } from "@mooring/testkit";
 import { expect } from "vitest";
-
-import { makeSigningRequest } from "../signing-request.test-support.ts";
 
 export const gateway = serviceCaller("gateway");
 

@@ -1,9 +1,8 @@
 import { createHash, X509Certificate } from "node:crypto";
 import type { Caller, DeviceApi } from "@mooring/contracts";
-import { errorOf, makeAuthority, makeCaller, pointersOf, tlv } from "@mooring/testkit";
+import { errorOf, makeAuthority, makeCaller, makeSigningRequest, pointersOf, tlv } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { derOf, type Harness } from "../harness.test-support.ts";
-import { makeSigningRequest } from "../signing-request.test-support.ts";
 import { registerAuthority } from "./authorities.ts";
 import { expectRefused, gateway, makeDevice } from "./made-device.test-support.ts";
 

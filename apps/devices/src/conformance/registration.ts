@@ -1,8 +1,7 @@
 import type { Caller, DeviceApi, RegisteredDevice } from "@mooring/contracts";
-import { errorOf, makeCaller } from "@mooring/testkit";
+import { errorOf, makeCaller, makeSigningRequest } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import type { Harness } from "../harness.test-support.ts";
-import { makeSigningRequest } from "../signing-request.test-support.ts";
 import { expectRefused, gateway, makeKeyPair, sign, signRegistration } from "./made-device.test-support.ts";
 
 export function describeRegistration(given: () => Harness): void {

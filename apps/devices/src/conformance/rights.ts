@@ -1,8 +1,7 @@
 import { type Caller, type DeviceApi, operations, type Role } from "@mooring/contracts";
-import { errorOf, makeAuthority, makeCaller } from "@mooring/testkit";
+import { errorOf, makeAuthority, makeCaller, makeSigningRequest } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { derOf, type Harness } from "../harness.test-support.ts";
-import { makeSigningRequest } from "../signing-request.test-support.ts";
 import { type MadeDevice, makeDevice, makeKeyPair, sign } from "./made-device.test-support.ts";
 
 const nowhere = { protocol: "", address: "" };

@@ -27,18 +27,18 @@ const put = (name: string, level: object) => {
 
 // The tarball that would be published, in an empty folder without a registry.
 beforeAll(() => {
-  npm(["pack", "--pack-destination", folder], join(import.meta.dirname, "../.."));
+  npm(["pack", "--pack-destination", folder], join(import.meta.dirname, ".."));
   mkdirSync(elsewhere);
   writeFileSync(join(elsewhere, "package.json"), "{}");
-  npm(["install", "--offline", "--no-audit", "--no-fund", join(folder, "mooring-thing-model-0.1.0.tgz")], elsewhere);
+  npm(["install", "--offline", "--no-audit", "--no-fund", join(folder, "mooring-model-0.1.0.tgz")], elsewhere);
 }, 60_000);
 
 describe("the published package", () => {
   test("holds the command in one file, with nothing to install beside it", () => {
-    const manifest = JSON.parse(readFileSync(join(elsewhere, "node_modules/@mooring/thing-model/package.json"), "utf8")) as object;
+    const manifest = JSON.parse(readFileSync(join(elsewhere, "node_modules/mooring-model/package.json"), "utf8")) as object;
     expect(manifest).not.toHaveProperty("dependencies");
     expect(manifest).not.toHaveProperty("private");
-    const files = npm(["pack", "--dry-run", "--ignore-scripts", "--json"], join(elsewhere, "node_modules/@mooring/thing-model"));
+    const files = npm(["pack", "--dry-run", "--ignore-scripts", "--json"], join(elsewhere, "node_modules/mooring-model"));
     expect([...files.matchAll(/"path": "(.*)"/g)].map(([, path]) => path)).toEqual(["README.md", "bin.js", "dist/bin.js", "package.json"]);
   });
 

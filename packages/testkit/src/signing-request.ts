@@ -1,4 +1,5 @@
 import { createSign, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { tlv } from "./certificate-maker.ts";
 
 /** What a device makes on its own: a key and a signing request (PKCS#10, RFC 2986) with an empty subject, as the subject is not looked at. */
 export function makeSigningRequest(): { readonly csrPem: string; readonly privateKey: KeyObject } {
@@ -10,11 +11,4 @@ export function makeSigningRequest(): { readonly csrPem: string; readonly privat
   const lines = request.toString("base64").match(/.{1,64}/g) ?? [];
   const csrPem = `-----BEGIN CERTIFICATE REQUEST-----\n${lines.join("\n")}\n-----END CERTIFICATE REQUEST-----\n`;
   return { csrPem, privateKey };
-}
-
-function tlv(tag: number, ...parts: Uint8Array[]): Buffer {
-  const body = Buffer.concat(parts);
-  const length =
-    body.length < 0x80 ? [body.length] : body.length < 0x100 ? [0x81, body.length] : [0x82, body.length >> 8, body.length & 0xff];
-  return Buffer.concat([Buffer.of(tag, ...length), body]);
 }

@@ -1,6 +1,0 @@
-#!/usr/bin/env node
-// In the repository Node runs the source as it is; the published package has it in one file, since Node takes no TypeScript in node_modules.
-import { existsSync } from "node:fs";
-
-const source = new URL("./src/bin.ts", import.meta.url);
-await import(existsSync(source) ? source : new URL("./dist/bin.js", import.meta.url));

@@ -13,12 +13,15 @@ import { startAedes, startOurs } from "./broker/start-node-broker.ts";
 /** Only rows whose name matches: to look at one of them, over and over. */
 const only = new RegExp(process.env["MOORING_BENCH_ROWS"] ?? "");
 
+/** Of each row, by each broker. */
+const repetitions = Number(process.env["MOORING_BENCH_REPETITIONS"] ?? "3");
+
 export const benchmark: Benchmark = {
   title: "Brokers: CPU of the gateway per message, beside mosquitto and aedes",
   async run({ quick, report }) {
     const folder = mkdtempSync(join(tmpdir(), "mooring-bench-broker-"));
     const certificates = await makeCertificates(folder);
-    const times = quick ? { repetitions: 1, secs: 0.3, warmUpSecs: 0.2 } : { repetitions: 3, secs: 4, warmUpSecs: 2 };
+    const times = quick ? { repetitions: 1, secs: 0.3, warmUpSecs: 0.2 } : { repetitions, secs: 4, warmUpSecs: 2 };
     const plan: MeasurePlan = { certificates, quick, report, ...times };
     const contestants = contestantsOf(certificates);
     const shared = quick ? startOnce(contestants) : undefined;

@@ -19,7 +19,7 @@ export function presentRows(measured: readonly Measured[]): Findings {
       costs(rows, brokers, of),
       "Reference figures of an earlier run, on another machine (2 shared cores, nothing else running): mosquitto 2.0.20, FlashMQ 1.26.2, aedes 1.2.0, and our throwaway prototype on Node 20, which has no authentication, persistence, MQTT 5 properties, metrics or back-pressure.",
       speeds(rows, brokers, of),
-      notes(versions),
+      notes(versions, Math.max(...measured.map(({ runs }) => runs.length))),
     ].join("\n\n"),
   };
 }
@@ -85,11 +85,11 @@ function speeds(rows: readonly Row[], brokers: readonly string[], of: Find): str
   return table(["flow and broker", ...columns.map(([name]) => name)], lines);
 }
 
-function notes(versions: Readonly<Record<string, string>>): string {
+function notes(versions: Readonly<Record<string, string>>, runs: number): string {
   const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return [
-    `${list.join(", ")}. Medians, and in parentheses the least and the most of all runs; each run on a broker that was just started.`,
-    "Ours is the gateway alone. It does not resume TLS sessions, by design: a resumed one shows no certificate to look up.",
+    `${list.join(", ")}. Medians of ${runs} runs, and in parentheses the least and the most; each run on a broker that was just started.`,
+    "Ours is the gateway alone, with its defaults: TLS sessions are not resumed.",
     'In rows with a "kept session" a message is acknowledged once it is kept: "in memory" by a stand-in in the gateway\'s own process, "on disk" by the sessions service in that process and a Postgres with fsync, whose CPU counts as ours. Mosquitto (no persistence configured) and aedes (in memory) write nothing to disk and promise nothing.',
   ].join(" ");
 }

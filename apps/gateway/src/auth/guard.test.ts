@@ -114,8 +114,25 @@ describe("before a device is asked who it is", () => {
     const fromOne = count(() => guard.mayRegister("pk01", "192.0.2.1"));
     expect(fromOne).toBeGreaterThanOrEqual(60);
     expect(fromOne).toBeLessThan(80);
-    const ofOne = count((at) => guard.mayRegister("pk02", `198.51.100.${at}`));
+    // What nobody has proved to be of a product takes nothing from it.
+    expect(count((at) => guard.mayRegister("pk02", `198.51.100.${at}`))).toBe(400);
+    const ofOne = count((at) => {
+      const isTaken = guard.mayRegister("pk02", `203.0.113.${at}`);
+      if (isTaken) guard.registered("pk02");
+      return isTaken;
+    });
     expect(ofOne).toBeGreaterThanOrEqual(300);
     expect(ofOne).toBeLessThan(400);
+  });
+
+  test("names that can be no device's are kept by nobody, and are held off with the nameless of their address", () => {
+    const { guard } = makeGuard();
+    const huge = claimOf({ productKey: "pk01", deviceName: "x".repeat(15_000) });
+    expect(huge).toMatchObject({ key: "-", device: undefined });
+    const origin = { protocol: "mqtt", address: "2001:db8:1:2::1" };
+    for (let i = 0; i < 8; i++) guard.failed(huge, origin);
+    // Who has one address of a /64 has them all.
+    expect(guard.mayTry(claimOf(undefined), { ...origin, address: "2001:db8:1:2:3::9" })).toBe(false);
+    expect(guard.mayTry(claimOf(undefined), { ...origin, address: "2001:db8:1:3::1" })).toBe(true);
   });
 });

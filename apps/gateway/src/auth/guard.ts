@@ -1,9 +1,18 @@
 // What stands before every sign-on of a device: whoever failed too often waits, and what is refused here is told to the operator.
 import { createHash } from "node:crypto";
-import type { DeviceAddress, DeviceApi, DeviceChange, GatewayFailure, SignOnOrigin } from "@mooring/contracts";
+import {
+  type DeviceAddress,
+  type DeviceApi,
+  type DeviceChange,
+  deviceNamePattern,
+  type GatewayFailure,
+  productKeyPattern,
+  type SignOnOrigin,
+} from "@mooring/contracts";
 import type { Clock, Log, Metrics, Running } from "@mooring/kit";
 import { FailureReports } from "./failure-reports.ts";
 import { Buckets, HoldOff } from "./hold-off.ts";
+import { networkOf } from "./network.ts";
 
 export interface GuardDeps {
   readonly devices: Pick<DeviceApi, "recordConnectionFailures">;
@@ -35,8 +44,10 @@ export interface Guard {
   onChange(change: DeviceChange): void;
   /** Ends the waiting of all: which changes there were is not known. */
   onUnknownChanges(): void;
-  /** Whether one more registration from this address, or of this product, is taken. */
-  mayRegister(productKey: string, address: string): boolean;
+  /** Whether one more registration from this address, or of what is `whose` (a product, a claim), is looked at. */
+  mayRegister(whose: string, address: string): boolean;
+  /** It was proved to be what it said: only then it counts for `whose`, or strangers could use up what that has. */
+  registered(whose: string): void;
   start(): Running;
 }
 
@@ -62,7 +73,7 @@ export function createGuard({ devices, clock, log, metrics, failuresPerAddressMa
   return {
     mayTry(claim, origin) {
       const nowMs = performance.now();
-      const { address } = origin;
+      const address = networkOf(origin.address);
       const untilMs = holdOff.heldUntilMs(claim.key, address, nowMs);
       if (untilMs === 0 && byAddress.has(address, nowMs)) return true;
       report(claim, origin, "held-off", Math.max(untilMs - nowMs, byAddress.msUntilNext(address, nowMs)));
@@ -70,12 +81,13 @@ export function createGuard({ devices, clock, log, metrics, failuresPerAddressMa
     },
     failed(claim, origin, reason) {
       const nowMs = performance.now();
-      byAddress.take(origin.address, nowMs);
-      holdOff.failed(claim.key, origin.address, nowMs, claim.atMs);
+      const address = networkOf(origin.address);
+      byAddress.take(address, nowMs);
+      holdOff.failed(claim.key, address, nowMs, claim.atMs);
       if (reason !== undefined) report(claim, origin, reason);
     },
     succeeded(claim, { address }) {
-      holdOff.succeeded(claim.key, address);
+      holdOff.succeeded(claim.key, networkOf(address));
     },
     onChange({ productKey, deviceId, deviceName, fingerprints = [] }) {
       const nowMs = performance.now();
@@ -88,10 +100,13 @@ export function createGuard({ devices, clock, log, metrics, failuresPerAddressMa
     onUnknownChanges() {
       holdOff.forgetWhere(() => true, performance.now());
     },
-    mayRegister(productKey, address) {
+    mayRegister(whose, address) {
       const nowMs = performance.now();
-      // The address first: one that asks too often must not use up what its product has for others.
-      return registering[0].take(address, nowMs) && registering[1].take(productKey, nowMs);
+      // The address first: one that asks too often must not learn anything of others.
+      return registering[0].take(networkOf(address), nowMs) && registering[1].has(whose, nowMs);
+    },
+    registered(whose) {
+      registering[1].take(whose, performance.now());
     },
     start: () => reports.start(),
   };
@@ -99,8 +114,10 @@ export function createGuard({ devices, clock, log, metrics, failuresPerAddressMa
 
 const fingerprintPattern = /^[0-9a-f]{64}$/;
 
-/** Somebody by a name that was said. */
-export function claimOf(device: DeviceAddress | undefined): Claim {
+/** Somebody by a name that was said. What can be no device's is kept by nobody: it may be of thousands of characters, and is told as no name. */
+export function claimOf(said: DeviceAddress | undefined): Claim {
+  const isName = said !== undefined && deviceNamePattern.test(said.deviceName) && productKeyPattern.test(said.productKey);
+  const device = isName ? said : undefined;
   return { key: device === undefined ? "-" : keyOf(device), device, atMs: performance.now() };
 }
 

@@ -12,7 +12,7 @@ import { httpProtocol } from "./identify.ts";
 
 export interface HttpProvisioningDeps extends ProvisioningDeps {
   readonly devices: ProvisioningDeps["devices"] & Pick<DeviceApi, "authenticateClaim">;
-  readonly guard: Pick<Guard, "mayTry" | "failed" | "succeeded" | "mayRegister">;
+  readonly guard: Pick<Guard, "mayTry" | "failed" | "succeeded" | "mayRegister" | "registered">;
   readonly rare: RareCounters;
 }
 

@@ -16,7 +16,7 @@ import { httpProtocol, type IdentifyDeps } from "./identify.ts";
 
 export interface HttpRegistrationDeps extends IdentifyDeps {
   readonly devices: Pick<DeviceApi, "authenticateCertificate" | "registerDevice">;
-  readonly guard: Pick<Guard, "mayTry" | "failed" | "succeeded" | "mayRegister">;
+  readonly guard: Pick<Guard, "mayTry" | "failed" | "succeeded" | "mayRegister" | "registered">;
   readonly log: Log;
 }
 
@@ -63,6 +63,7 @@ async function register({ devices, guard, rare }: HttpRegistrationDeps, request:
     if (proof === undefined) throw new PlatformError("unauthenticated", "no registration");
     const registered = await devices.registerDevice(serviceCaller("gateway"), { ...proof, origin });
     guard.succeeded(claim, origin);
+    guard.registered(proof.productKey);
     return registered;
   } catch (error) {
     const isVerdict = error instanceof PlatformError && error.code === "unauthenticated";

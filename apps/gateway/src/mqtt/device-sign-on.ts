@@ -29,7 +29,7 @@ export interface DeviceSignOnDeps {
     | "registerDevice"
     | "checkCredential"
   >;
-  readonly guard: Pick<Guard, "mayTry" | "failed" | "succeeded" | "mayRegister">;
+  readonly guard: Pick<Guard, "mayTry" | "failed" | "succeeded" | "mayRegister" | "registered">;
 }
 
 /** What is there to go by. */
@@ -133,6 +133,7 @@ function authenticate(
 async function register({ origin }: Asking, { proof }: Offer & { kind: "registration" }, deps: DeviceSignOnDeps): Promise<Registered> {
   if (!deps.guard.mayRegister(proof.productKey, origin.address)) throw new SignOnRefused(ReasonCode.ConnectionRateExceeded, "heldOff");
   const registered = await judged("registration", () => deps.devices.registerDevice(serviceCaller("gateway"), { ...proof, origin }));
+  deps.guard.registered(proof.productKey);
   return { kind: "registered", ...registrationAnswer(registered) };
 }
 

@@ -31,7 +31,7 @@ export type ProvisioningDevices = Pick<DeviceApi, "createClaimedCertificate" | "
 
 export interface ProvisioningDeps {
   readonly devices: ProvisioningDevices;
-  readonly guard: Pick<Guard, "mayRegister">;
+  readonly guard: Pick<Guard, "mayRegister" | "registered">;
   readonly log: Log;
 }
 
@@ -153,7 +153,9 @@ async function answerAws(
 }
 
 function assertRate(guard: ProvisioningDeps["guard"], { claimId }: ClaimIdentity, { address }: SignOnOrigin): void {
-  if (!guard.mayRegister(`claim:${claimId}`, address)) throw new PlatformError("quotaExceeded", "too many at once; try again later");
+  const whose = `claim:${claimId}`;
+  if (!guard.mayRegister(whose, address)) throw new PlatformError("quotaExceeded", "too many at once; try again later");
+  guard.registered(whose);
 }
 
 function textOf(request: JsonObject, name: string, pointer: string): string {

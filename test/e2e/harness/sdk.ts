@@ -24,6 +24,11 @@ export async function startSdk(script: string, args: readonly string[], caFile: 
   const env = { PATH: pathWithOwnNode, MOORING_TEST_SDKS: sdks, NODE_EXTRA_CA_CERTS: caFile };
   const child = spawn("node", [join(folder, script), ...args], { env, stdio: ["pipe", "pipe", "pipe"] });
   onTestFinished(() => stop(child));
+  // Ended, and all that it said is here.
+  let hasClosed = false;
+  child.once("close", () => {
+    hasClosed = true;
+  });
   const events: JsonObject[] = [];
   const complaints: string[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => events.push(JSON.parse(line) as JsonObject));
@@ -34,10 +39,11 @@ export async function startSdk(script: string, args: readonly string[], caFile: 
     all,
     heard: async (event, index = 0) => {
       await until(`${script} to say ${event}`, () => {
-        if (child.exitCode !== null) throw new Error(`${script} ended with ${child.exitCode}: ${complaints.join("")}`);
         const failed = all("failed");
         if (event !== "failed" && failed.length > 0) throw new Error(`${script}: ${JSON.stringify(failed)}`);
-        return all(event).length > index;
+        if (all(event).length > index) return true;
+        if (hasClosed) throw new Error(`${script} ended with ${child.exitCode}: ${complaints.join("")}`);
+        return false;
       }).catch((error: unknown) => {
         throw new Error(`${String(error)}\nit said: ${JSON.stringify(events)}\n${complaints.join("")}`);
       });

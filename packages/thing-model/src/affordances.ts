@@ -3,6 +3,7 @@ import type { Findings } from "./findings.ts";
 import { pointerToken } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { SdfDocument } from "./parse.ts";
+import { type DefinitionKind, documentGroups, type QualityRule, qualities } from "./qualities.ts";
 import { requiredPointer } from "./required.ts";
 
 /** A property, action or event as the device uses it. */
@@ -32,6 +33,14 @@ interface Found {
   readonly ownName: string;
   readonly pointer: string;
   readonly definition: JsonObject;
+}
+
+/** Where a group of things or objects stands; `rules` are what may stand there. */
+interface GroupPlace {
+  readonly group: string;
+  readonly rules: Readonly<Record<string, QualityRule>>;
+  readonly pointer: string;
+  readonly path: readonly string[];
 }
 
 /**
@@ -66,7 +75,7 @@ class Collector {
   collectDocument(): void {
     const group = ["sdfThing", "sdfObject"].find((name) => Object.keys(definitionsIn(this.#document, name)).length > 0);
     if (group === undefined) this.#collect(this.#document, "", []);
-    else this.#collectGroup(this.#document, group, "", []);
+    else this.#collectGroup(this.#document, { group, rules: documentGroups, pointer: "", path: [] });
     if (group !== undefined && KINDS.some((kind) => Object.hasOwn(this.#document, kind))) {
       this.#findings.warning("", `Properties, actions and events beside ${group} are definitions to refer to, not part of the device.`);
     }
@@ -89,7 +98,10 @@ class Collector {
     });
   }
 
-  #collectGroup(parent: JsonObject, group: string, pointer: string, path: readonly string[]): void {
+  /** A group counts only where RFC 9880 has it (qualities.ts): elsewhere its syntax is not checked and it has no effect, which a warning says. */
+  #collectGroup(parent: JsonObject, { group, rules, pointer, path }: GroupPlace): void {
+    const kind = groupKind(rules, group);
+    if (kind === undefined) return;
     const definitions = definitionsIn(parent, group);
     for (const name of Object.keys(definitions)) {
       const definition = definitions[name];
@@ -100,9 +112,10 @@ class Collector {
       if (Object.hasOwn(definition, "minItems") || Object.hasOwn(definition, "maxItems")) {
         this.#findings.warning(at, "An array of things or objects is treated as a single one.");
       }
-      this.#collect(definition, at, [...path, name]);
-      this.#collectGroup(definition, "sdfObject", at, [...path, name]);
-      this.#collectGroup(definition, "sdfThing", at, [...path, name]);
+      const inner = { rules: qualities[kind], pointer: at, path: [...path, name] };
+      this.#collect(definition, at, inner.path);
+      this.#collectGroup(definition, { ...inner, group: "sdfObject" });
+      this.#collectGroup(definition, { ...inner, group: "sdfThing" });
     }
   }
 
@@ -129,6 +142,11 @@ class Collector {
       if ("pointer" in required) this.#required.add(required.pointer);
     }
   }
+}
+
+function groupKind(rules: GroupPlace["rules"], group: string): DefinitionKind | undefined {
+  const rule = Object.hasOwn(rules, group) ? rules[group] : undefined;
+  return rule?.form === "named" ? rule.kind : undefined;
 }
 
 function definitionsIn(parent: JsonObject, group: string): JsonObject {

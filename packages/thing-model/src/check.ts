@@ -4,7 +4,7 @@ import { formats } from "./formats.ts";
 import { limits } from "./limits.ts";
 import type { Pattern } from "./pattern.ts";
 import type { DataSchema } from "./schema.ts";
-import { spend } from "./work.ts";
+import { countMembers, listingCost, spend } from "./work.ts";
 
 /** A schema made ready to check values. `check` says whether; explain.ts says why not, from the other members. */
 export interface Checker {
@@ -155,15 +155,21 @@ function createStringCheck(checker: Omit<Checker, "check">): Check {
   const hasNoLength = checker.schema.minLength === undefined && checker.schema.maxLength === undefined;
   let check: Check = hasNoLength ? (value) => typeof value === "string" : checkLength;
   // The length comes first, because it is the cheapest and bounds the work of the others.
-  if (format !== undefined) check = both(check, (value) => format(value as string));
+  if (format !== undefined) check = both(check, (value) => hasFormat(format, value as string));
   if (pattern !== undefined) check = both(check, (value) => pattern.matches(value as string));
   return check;
+}
+
+function hasFormat(format: (text: string) => boolean, text: string): boolean {
+  spend(text.length >> 1);
+  return format(text);
 }
 
 /** Lengths count Unicode code points (RFC 9880 appendix C.2): between half the UTF-16 length and all of it. */
 function hasLength(text: string, min: number, max: number): boolean {
   if (text.length <= max && text.length >= 2 * min) return true;
   if (text.length < min || text.length > 2 * max) return false;
+  spend(text.length >> 1);
   const length = countCodePoints(text);
   return length >= min && length <= max;
 }
@@ -183,9 +189,16 @@ function createArrayCheck(checker: Omit<Checker, "check">): Check {
   const item = checker.items?.check;
   return (value) => {
     if (!Array.isArray(value) || value.length < minItems || value.length > maxItems) return false;
-    if (item !== undefined) for (let index = 0; index < value.length; index += 1) if (!item(value[index])) return false;
+    if (item !== undefined && !haveFit(value, item)) return false;
     return uniqueItems !== true || areDifferent(value);
   };
+}
+
+function haveFit(items: readonly unknown[], item: Check): boolean {
+  let index = 0;
+  while (index < items.length && item(items[index])) index += 1;
+  spend(index);
+  return index === items.length;
 }
 
 /** True when no two items are equal as JSON; in one pass. Items nested beyond `limits.uniqueDepthMax` count as equal. */
@@ -195,6 +208,7 @@ export function areDifferent(items: readonly unknown[]): boolean {
     const isScalar = typeof item !== "object" || item === null;
     const text = isScalar ? undefined : canonicalJson(item, limits.uniqueDepthMax);
     if (!isScalar && text === undefined) return false;
+    spend(typeof item === "string" ? 8 + (item.length >> 2) : text === undefined ? 8 : text.length >> 2);
     // A string item cannot be taken for a canonical text, which is kept apart by its first character.
     const key = text === undefined ? (typeof item === "string" ? `"${item}` : item) : text;
     if (seen.has(key)) return false;
@@ -208,12 +222,32 @@ function createObjectCheck(checker: Omit<Checker, "check">): Check {
   const required = checker.schema.required ?? [];
   return (value) => {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-    for (let index = 0; index < required.length; index += 1) if (!Object.hasOwn(value, required[index] ?? "")) return false;
-    if (members === undefined) return true;
-    for (const name in value) {
-      const member = members.get(name);
-      if (member === undefined || !member.check((value as Readonly<Record<string, unknown>>)[name])) return false;
-    }
-    return true;
+    if (!hasMembers(value, required)) return false;
+    return members === undefined || haveMembersFit(value as Readonly<Record<string, unknown>>, members);
   };
+}
+
+function hasMembers(value: object, required: readonly string[]): boolean {
+  for (let index = 0; index < required.length; index += 1) {
+    if (Object.hasOwn(value, required[index] ?? "")) continue;
+    spend(index);
+    return false;
+  }
+  spend(required.length);
+  return true;
+}
+
+function haveMembersFit(value: Readonly<Record<string, unknown>>, members: ReadonlyMap<string, Checker>): boolean {
+  let count = 0;
+  for (const name in value) {
+    const member = members.get(name);
+    if (member === undefined || !member.check(value[name])) {
+      // All names were listed for the first of them.
+      countMembers(value);
+      return false;
+    }
+    count += 1;
+  }
+  spend(listingCost(count));
+  return true;
 }

@@ -3,6 +3,7 @@ import { type Checker, countCodePoints } from "./check.ts";
 import { pointerToken } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { DataSchema } from "./schema.ts";
+import { countMembers, spend } from "./work.ts";
 
 /** One thing wrong with a payload. */
 export interface FieldError {
@@ -29,6 +30,8 @@ export class FieldErrors {
 
   add(pointer: string, expected: string, got: string): void {
     if (this.isFull) return;
+    // Under alternatives this may be said and dropped thousands of times.
+    spend(100);
     const place = pointer === "" ? "The value" : pointer;
     this.list.push({ pointer, expected, got, message: `${place} must be ${expected}, not ${got}.` });
   }
@@ -67,6 +70,7 @@ function explainObject(
     }
   }
   if (checker.members === undefined) return;
+  countMembers(value);
   for (const name in value) {
     if (errors.isFull) return;
     const at = `${pointer}/${pointerToken(name)}`;

@@ -34,7 +34,7 @@ export const limits = {
   patternStatesPerModelMax: 10_000,
   /** Characters and steps between states of one match, about 50 ms of work; a text that needs more does not match. */
   patternWorkMax: 4_000_000,
-  /** Patterns and alternatives of one payload together: characters and steps between states, and alternatives tried. Some 70 ms. */
+  /** What one payload may cost, in units of work.ts: steps of patterns, alternatives, items, members and characters looked at. Some 70 ms. */
   payloadWorkMax: 5_000_000,
   /** The same for the literals of one model, which are checked when it is compiled. */
   literalWorkMax: 1_000_000,

@@ -10,7 +10,10 @@ export class TooMuchWork extends Error {
 /** Outside of payloads other limits hold. */
 let left = Number.POSITIVE_INFINITY;
 
-/** Throws TooMuchWork when the payload has cost more than it may. One unit is one state and character of a pattern, or one alternative tried. */
+/**
+ * Throws TooMuchWork when the payload has cost more than it may. One unit is some 14 ns: one state and character of a pattern, one alternative
+ * tried, one or two items or members looked at. What has a length is paid for by it, as often as it is looked at.
+ */
 export function spend(units: number): void {
   left -= units;
   if (left < 0) throw new TooMuchWork();
@@ -22,5 +25,24 @@ export function beginPayload(units: number = limits.payloadWorkMax): void {
 }
 
 export function endPayload(): void {
+  counted = undefined;
   left = Number.POSITIVE_INFINITY;
+}
+
+let counted: object | undefined;
+let count = 0;
+
+/** Members of an object, and pays for listing them. The same object is asked for by one alternative after the other. */
+export function countMembers(value: object): number {
+  if (counted !== value) {
+    counted = value;
+    count = Object.keys(value).length;
+  }
+  spend(listingCost(count));
+  return count;
+}
+
+/** An object of many members is a dictionary, whose names are collected and sorted to be listed. */
+export function listingCost(members: number): number {
+  return members < 500 ? members : members * 12;
 }

@@ -1,5 +1,6 @@
 // Hot: `check` runs for every value a device sends. No allocation where the value is fine.
 import { canonicalJson, jsonEquals } from "./canonical.ts";
+import { createMultipleCheck } from "./decimal.ts";
 import { formats } from "./formats.ts";
 import { limits } from "./limits.ts";
 import type { Pattern } from "./pattern.ts";
@@ -134,18 +135,8 @@ function createNumberCheck(schema: DataSchema): Check {
   if (exclusiveMinimum === undefined && exclusiveMaximum === undefined && multipleOf === undefined) return check;
   const above = exclusiveMinimum ?? Number.NEGATIVE_INFINITY;
   const below = exclusiveMaximum ?? Number.POSITIVE_INFINITY;
-  return (value) =>
-    check(value) && Number(value) > above && Number(value) < below && (multipleOf === undefined || isMultiple(Number(value), multipleOf));
-}
-
-/**
- * Whether a number is a multiple as written in decimal: 0.3 is one of 0.1 although their binary quotient is 2.9999999999999996.
- * The tolerance is 1e-9 of a step, and never less than the rounding error of the quotient itself.
- */
-export function isMultiple(value: number, step: number): boolean {
-  const quotient = value / step;
-  if (!Number.isFinite(quotient)) return value % step === 0;
-  return Math.abs(quotient - Math.round(quotient)) <= Math.max(1e-9, Math.abs(quotient) * 2 ** -51);
+  const isMultiple = multipleOf === undefined ? () => true : createMultipleCheck(multipleOf);
+  return (value) => check(value) && Number(value) > above && Number(value) < below && isMultiple(Number(value));
 }
 
 function createStringCheck(checker: Omit<Checker, "check">): Check {

@@ -1,3 +1,4 @@
+import { decimalOf, onOneScale } from "./decimal.ts";
 import type { Findings } from "./findings.ts";
 import type { DataSchema } from "./schema.ts";
 
@@ -26,16 +27,13 @@ function numberProblem(schema: DataSchema, isPublished: boolean): string | undef
     return "No multiple of the multipleOf is both above the minimum and below the maximum.";
   return undefined;
 
-  /** Whether a multiple of the step is in range, with the tolerance that validation has for steps written in decimal (`isMultiple`). */
+  /** Whether a multiple of the step is in range, all three as written in decimal, as validation has it. */
   function hasMultiple(step: number): boolean {
-    const [first, last] = [low / step, high / step];
-    if (last - first >= 2 || !Number.isFinite(first) || !Number.isFinite(last)) return true;
-    const tolerance = step === 1 ? 0 : 1e-9;
-    for (let count = Math.floor(first); count <= Math.ceil(last); count += 1) {
-      const isAbove = isLowOpen ? count > first + tolerance : count >= first - tolerance;
-      const isBelow = isHighOpen ? count < last - tolerance : count <= last + tolerance;
-      if (isAbove && isBelow) return true;
-    }
-    return false;
+    if ((high - low) / step >= 2) return true;
+    const [from, to, by] = onOneScale([decimalOf(low), decimalOf(high), decimalOf(step)]);
+    const rest = ((from % by) + by) % by;
+    const isOn = rest === 0n && !isLowOpen;
+    const first = isOn ? from : from - rest + by;
+    return isHighOpen ? first < to : first <= to;
   }
 }

@@ -227,3 +227,11 @@ test("a payload is accepted exactly when no error is listed for it", () => {
     { numRuns: 1_000 },
   );
 });
+
+test("a number that is near a multiple is none, and one that is written as a multiple is one", () => {
+  const { validateProperties } = compileModel({
+    sdfObject: { O: { sdfProperty: { one: { type: "number", multipleOf: 1 }, tenth: { type: "number", multipleOf: 0.1 } } } },
+  });
+  for (const one of [1e-10, 3.0000000001, 4503599627370495.5]) expect(validateProperties({ one })).toMatchObject([{ pointer: "/one" }]);
+  for (const tenth of [0.3, 0.7, -1.1, 123456.7]) expect(validateProperties({ tenth, one: 1e20 })).toEqual([]);
+});

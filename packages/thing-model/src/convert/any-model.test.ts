@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { checkModel } from "../compile.ts";
 import { arbitraryModel } from "./arbitrary.test-support.ts";
 import { exportAvro } from "./avro.ts";
-import { sourceOf, valuesNear } from "./convert.test-support.ts";
+import { sourceOf, useDecimalSteps, valuesNear } from "./convert.test-support.ts";
 import { exportFormatNames, exportModel, importModel } from "./formats.ts";
 import { exportJsonSchema } from "./json-schema.ts";
 import type { ConversionSource } from "./source.ts";
@@ -44,11 +44,11 @@ test("is judged by its JSON Schema as it is judged here", () => {
         strictTypes: false,
         strictRequired: false,
         strictTuples: false,
-        multipleOfPrecision: 9,
         keywords: ["unit"],
         logger: false,
         formats: { "made-up": true },
       });
+      useDecimalSteps(ajv);
       ajvFormats.default(ajv);
       const validate = ajv.compile(exportJsonSchema({ ...source, model }).document);
       for (const { name, schema } of model.properties) {

@@ -1,8 +1,21 @@
 import type { JsonValue } from "@mooring/contracts";
+import type { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
+import { createMultipleCheck } from "../decimal.ts";
 import type { DataSchema } from "../schema.ts";
 import type { ConversionSource } from "./source.ts";
 import { readSource } from "./source.ts";
+
+/** Steps as decimals, as the model checks them: Ajv divides in binary and allows 1e-9, which losses.ts says. */
+export function useDecimalSteps(ajv: Ajv2020): Ajv2020 {
+  ajv.removeKeyword("multipleOf");
+  return ajv.addKeyword({
+    keyword: "multipleOf",
+    type: "number",
+    schemaType: "number",
+    compile: (step: number) => createMultipleCheck(step),
+  });
+}
 
 /** Values near what a schema allows: mostly allowed, often only just not. */
 export function valuesNear(schema: DataSchema): fc.Arbitrary<JsonValue> {

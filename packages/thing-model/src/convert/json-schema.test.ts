@@ -5,13 +5,14 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import ajvFormats from "ajv-formats";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { sourceOf, valuesNear } from "./convert.test-support.ts";
+import { sourceOf, useDecimalSteps, valuesNear } from "./convert.test-support.ts";
 import { exportJsonSchema } from "./json-schema.ts";
 import { sampleSources } from "./samples.test-support.ts";
 
-/** A validator that knows nothing of this package. */
+/** A validator that knows nothing of this package but its steps. */
 function judgeOf(schema: JsonObject) {
-  const ajv = new Ajv2020({ strictTypes: false, strictRequired: false, multipleOfPrecision: 9, keywords: ["unit"] });
+  const ajv = new Ajv2020({ strictTypes: false, strictRequired: false, keywords: ["unit"] });
+  useDecimalSteps(ajv);
   ajvFormats.default(ajv);
   ajv.addSchema(schema, "model");
   const check = (reference: string) => {

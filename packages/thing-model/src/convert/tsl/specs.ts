@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "@mooring/contracts";
-import { isMultiple } from "../../check.ts";
+import { createMultipleCheck } from "../../decimal.ts";
 
 /**
  * Specs are numbers in strings, spelled in many ways ("0", "0.50", 64, ""). The spelling is kept in `tsl:specs` where it is not the one
@@ -16,7 +16,7 @@ export function specNumber(value: JsonValue | undefined): number | undefined | "
 /** A step as SDF's multipleOf, which counts from 0; a step that counts from elsewhere has no such quality. */
 export function stepAsMultiple(step: number | undefined, minimum: number | undefined): number | undefined {
   if (step === undefined || step <= 0) return undefined;
-  return minimum === undefined || isMultiple(minimum, step) ? step : undefined;
+  return minimum === undefined || createMultipleCheck(step)(minimum) ? step : undefined;
 }
 
 /** Unit texts that clearly are a unit of the SenML registry (RFC 8428 s12.1). Other texts stay texts. */

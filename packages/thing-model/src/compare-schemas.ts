@@ -1,6 +1,7 @@
 import type { JsonValue } from "@mooring/contracts";
 import { canonicalJson, jsonEquals } from "./canonical.ts";
-import { createChecker } from "./check.ts";
+import { type Decimal, decimalOf, isMultipleOf, leastCommonMultiple } from "./decimal.ts";
+import type { Fitness } from "./fitness.ts";
 import { pointerToken } from "./json.ts";
 import { limits } from "./limits.ts";
 import type { DataSchema } from "./schema.ts";
@@ -17,9 +18,9 @@ export interface SchemaDifference {
  * Every quality in which two schemas allow other values, or mean others; inner ones included. `pointer` is the newer one's. All of them:
  * one that breaks a promise may stand behind a thousand that do not. Their number is bounded by `limits.formSizeMax`.
  */
-export function compareSchemas(before: DataSchema, after: DataSchema, pointer: string): readonly SchemaDifference[] {
+export function compareSchemas(before: DataSchema, after: DataSchema, pointer: string, fitness: Fitness): readonly SchemaDifference[] {
   const differences: SchemaDifference[] = [];
-  compare(before, after, { pointer, name: "", differences });
+  compare(before, after, { pointer, name: "", differences, fitness, isMeaningOnly: false });
   return differences;
 }
 
@@ -28,38 +29,43 @@ interface Place {
   /** Of the inner value, for messages; empty for the whole. */
   readonly name: string;
   readonly differences: SchemaDifference[];
+  readonly fitness: Fitness;
+  /** Where lists of values have been compared, which say all there is to say about values. */
+  readonly isMeaningOnly: boolean;
 }
 
-function compare(before: DataSchema, after: DataSchema, place: Place): void {
+function compare(before: DataSchema, after: DataSchema, outer: Place): void {
+  compareMeaning(before, after, outer);
+  compareNullable(before, after, outer);
+  const place = { ...outer, isMeaningOnly: outer.isMeaningOnly || compareChoices(before, after, outer) };
   compareType(before, after, place);
-  compareMeaning(before, after, place);
-  compareNullable(before, after, place);
   for (const [quality, lower] of BOUNDS) compareBound(before, after, { ...place, quality, lower });
   compareStep(before, after, place);
   for (const quality of ["pattern", "format"] as const) compareText(before, after, quality, place);
   compareUnique(before, after, place);
-  if (before.choices !== undefined || after.choices !== undefined || constants(before) !== undefined || constants(after) !== undefined) {
-    compareChoices(before, after, place);
-  }
   compareInner(before.items, after.items, { ...place, pointer: `${place.pointer}/items`, name: `${place.name}[]` });
   compareMembers(before, after, place);
 }
 
-function add({ pointer, name, differences }: Place, quality: string, kind: SchemaDifference["kind"], text: string): void {
+const MEANING = ["unit", "sdfType", "contentFormat"] as const;
+
+function add({ pointer, name, differences, isMeaningOnly }: Place, quality: string, kind: SchemaDifference["kind"], text: string): void {
+  if (isMeaningOnly && !MEANING.some((one) => one === quality)) return;
   differences.push({ pointer: quality === "" ? pointer : `${pointer}/${quality}`, kind, text: name === "" ? text : `${text} at ${name}` });
 }
 
-function compareType({ type: before }: DataSchema, { type: after }: DataSchema, place: Place): void {
-  if (before === after) return;
-  const isNarrower = before === undefined || (before === "number" && after === "integer");
-  const isWider = after === undefined || (before === "integer" && after === "number");
-  const kind = isNarrower ? "narrower" : isWider ? "wider" : "different";
-  add(place, "type", kind, `has the type ${after ?? "any"} instead of ${before ?? "any"}`);
+function compareType(before: DataSchema, after: DataSchema, place: Place): void {
+  if (before.type === after.type) return;
+  const text = `has the type ${after.type ?? "any"} instead of ${before.type ?? "any"}`;
+  if (isNumeric(before.type) && isNumeric(after.type)) {
+    const kind = stepRelation(stepOf(before), stepOf(after));
+    if (kind !== "same") add(place, "type", kind, text);
+  } else add(place, "type", before.type === undefined ? "narrower" : after.type === undefined ? "wider" : "different", text);
 }
 
 /** The same number in another unit is another value. */
 function compareMeaning(before: DataSchema, after: DataSchema, place: Place): void {
-  for (const quality of ["unit", "sdfType", "contentFormat"] as const) {
+  for (const quality of MEANING) {
     if (before[quality] !== after[quality]) {
       add(place, quality, "different", `has the ${quality} ${after[quality] ?? "none"} instead of ${before[quality] ?? "none"}`);
     }
@@ -121,17 +127,32 @@ function isNarrowerSwap(before: DataSchema, after: DataSchema, lower: boolean): 
   return to > from || (to === from && isOpen && !wasOpen);
 }
 
-function compareStep({ multipleOf: before }: DataSchema, { multipleOf: after }: DataSchema, place: Place): void {
-  if (before === after) return;
-  const divides = (step: number, by: number) => Math.abs(step / by - Math.round(step / by)) < 1e-9;
-  const isNarrower = before === undefined || (after !== undefined && divides(after, before));
-  const isWider = after === undefined || (before !== undefined && divides(before, after));
-  add(
-    place,
-    "multipleOf",
-    isNarrower ? "narrower" : isWider ? "wider" : "different",
-    `has the step ${after ?? "none"} instead of ${before ?? "none"}`,
-  );
+function compareStep(before: DataSchema, after: DataSchema, place: Place): void {
+  // Between number and integer the step is what the types differ in.
+  if (before.type !== after.type && isNumeric(before.type) && isNumeric(after.type)) return;
+  if (before.multipleOf === after.multipleOf) return;
+  const kind = stepRelation(stepOf(before), stepOf(after));
+  if (kind !== "same")
+    add(place, "multipleOf", kind, `has the step ${after.multipleOf ?? "none"} instead of ${before.multipleOf ?? "none"}`);
+}
+
+function isNumeric(type: DataSchema["type"]): boolean {
+  return type === "number" || type === "integer";
+}
+
+/** What all numbers of the schema are multiples of; an integer is one of 1. */
+function stepOf({ type, multipleOf }: DataSchema): Decimal | undefined {
+  const step = multipleOf === undefined ? undefined : decimalOf(multipleOf);
+  if (type !== "integer") return step;
+  return step === undefined ? decimalOf(1) : leastCommonMultiple(step, decimalOf(1));
+}
+
+function stepRelation(before: Decimal | undefined, after: Decimal | undefined): SchemaDifference["kind"] | "same" {
+  const isWithin = (inner: Decimal | undefined, outer: Decimal | undefined) =>
+    outer === undefined || (inner !== undefined && isMultipleOf(inner, outer));
+  const [isNarrower, isWider] = [isWithin(after, before), isWithin(before, after)];
+  if (isNarrower && isWider) return "same";
+  return isNarrower ? "narrower" : isWider ? "wider" : "different";
 }
 
 function compareText(before: DataSchema, after: DataSchema, quality: "pattern" | "format", place: Place): void {
@@ -148,34 +169,68 @@ function compareUnique(before: DataSchema, after: DataSchema, place: Place): voi
   else add(place, "uniqueItems", "wider", "may have equal items now");
 }
 
-/** The values allowed by name, as canonical JSON with their values; undefined where there are others too. */
-function constants(schema: DataSchema): ReadonlyMap<string, JsonValue> | undefined {
+/** The values allowed by name; undefined where there are others too. */
+function constants(schema: DataSchema): readonly JsonValue[] | undefined {
   const values = schema.const !== undefined ? [schema.const] : (schema.enum ?? schema.choices?.map((choice) => choice.schema.const));
-  if (values === undefined || values.some((value) => value === undefined)) return undefined;
-  return new Map((values as readonly JsonValue[]).map((value) => [canonicalJson(value, limits.depthMax) ?? "", value]));
+  return values?.every((value) => value !== undefined) === true ? (values as readonly JsonValue[]) : undefined;
 }
 
-function compareChoices(before: DataSchema, after: DataSchema, place: Place): void {
-  const quality = after.choices !== undefined ? "sdfChoice" : after.const !== undefined ? "const" : after.enum !== undefined ? "enum" : "";
+/** Whole numbers of a range that are compared with a list one by one. */
+const RANGE_VALUES_MAX = 1_000;
+
+/** The values of a range of few whole numbers, and of a boolean; undefined for what has many. */
+function fewValues({ type, minimum, maximum, exclusiveMinimum, exclusiveMaximum }: DataSchema): readonly JsonValue[] | undefined {
+  if (type === "boolean") return [false, true];
+  if (type !== "integer") return undefined;
+  const low = Math.ceil(Math.max(minimum ?? -Infinity, exclusiveMinimum ?? -Infinity));
+  const high = Math.floor(Math.min(maximum ?? Infinity, exclusiveMaximum ?? Infinity));
+  if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high) || high - low >= RANGE_VALUES_MAX) return undefined;
+  return Array.from({ length: Math.max(0, high - low + 1) }, (_, index) => low + index);
+}
+
+/** Values by their canonical JSON: those of a list that the schema's other qualities allow as well. */
+function byText(values: readonly JsonValue[], schema: DataSchema, { fitness }: Place): ReadonlyMap<string, JsonValue> | undefined {
+  const fitting = fitness.fitting(values, schema);
+  return fitting && new Map(fitting.map((value) => [canonicalJson(value, limits.depthMax) ?? "", value]));
+}
+
+/** Compares what is listed by name, or has alternatives; true when that says all there is to say about the values. */
+function compareChoices(before: DataSchema, after: DataSchema, place: Place): boolean {
   const [from, to] = [constants(before), constants(after)];
-  if (from !== undefined && to !== undefined) {
-    const [gone, added] = [[...from.keys()].filter((key) => !to.has(key)), [...to.keys()].filter((key) => !from.has(key))];
+  if (from === undefined && to === undefined && before.choices === undefined && after.choices === undefined) return false;
+  const quality = after.choices !== undefined ? "sdfChoice" : after.const !== undefined ? "const" : after.enum !== undefined ? "enum" : "";
+  const moved = movedNames(before, after);
+  if (from !== undefined && to !== undefined && moved.length > 0) add(place, quality, "different", `has other values for ${list(moved)}`);
+  if (from !== undefined || to !== undefined) return compareValues(from, to, { ...place, before, after, quality });
+  if (before.choices !== undefined && after.choices !== undefined) compareAlternatives(before, after, place);
+  else add(place, quality, "different", "has other alternatives");
+  return false;
+}
+
+interface Lists extends Place {
+  readonly before: DataSchema;
+  readonly after: DataSchema;
+  readonly quality: string;
+}
+
+function compareValues(from: readonly JsonValue[] | undefined, to: readonly JsonValue[] | undefined, place: Lists): boolean {
+  const { before, after, quality, fitness } = place;
+  const [older, newer] = [from ?? fewValues(before), to ?? fewValues(after)];
+  const [was, is] = [older && byText(older, before, place), newer && byText(newer, after, place)];
+  if (was !== undefined && is !== undefined) {
+    const [gone, added] = [[...was.keys()].filter((key) => !is.has(key)), [...is.keys()].filter((key) => !was.has(key))];
     const text = [
       ...(gone.length > 0 ? [`has ${list(gone)} no more`] : []),
       ...(added.length > 0 ? [`has ${list(added)} in addition`] : []),
     ].join(" and ");
-    const moved = movedNames(before, after);
-    if (moved.length > 0) add(place, quality, "different", `has other values for ${list(moved)}`);
     if (text !== "") add(place, quality, gone.length > 0 && added.length > 0 ? "different" : gone.length > 0 ? "narrower" : "wider", text);
-  } else if (from === undefined && to === undefined && before.choices !== undefined && after.choices !== undefined) {
-    compareAlternatives(before, after, place);
-  } else if (to !== undefined && before.choices === undefined) {
-    const fits = createChecker(before, new Map()).check;
-    add(place, quality, [...to.values()].every(fits) ? "narrower" : "different", "has a list of values now");
-  } else if (from !== undefined && after.choices === undefined) {
-    const fits = createChecker(after, new Map()).check;
-    add(place, quality, [...from.values()].every(fits) ? "wider" : "different", "has no list of values any more");
-  } else add(place, quality, "different", "has other alternatives");
+    return true;
+  }
+  const [values, other] = to === undefined ? [was, after] : [is, before];
+  const isWithin = values !== undefined && fitness.fitting([...values.values()], other)?.length === values.size;
+  const text = to === undefined ? "has no list of values any more" : "has a list of values now";
+  add(place, quality, !isWithin ? "different" : to === undefined ? "wider" : "narrower", text);
+  return isWithin;
 }
 
 /** Names of constants that stand for another value now: who sends or hears the old one means something else by it. */

@@ -33,6 +33,19 @@ const narrowings: readonly (readonly [title: string, wide: JsonObject, narrow: J
   ["choices of constants", { sdfChoice: { a: { const: 1 }, b: { const: 2 } } }, { sdfChoice: { z: { const: 1 } } }],
   ["choices of ranges", { sdfChoice: { a: { minimum: 5 }, b: { maximum: 1 } } }, { sdfChoice: { a: { minimum: 6 } } }],
   ["a type and some of its values", { type: "string" }, { type: "string", enum: ["a"] }],
+  ["a range and some of its values", { type: "number", minimum: 0, maximum: 10 }, { type: "number", enum: [1, 5] }],
+  ["a range and one of its values", { type: "integer", minimum: 0, maximum: 10, multipleOf: 5 }, { const: 5 }],
+  ["a range and a choice of its values", { minimum: 0, maximum: 10 }, { sdfChoice: { low: { const: 1 }, high: { const: 9 } } }],
+  ["choices of ranges and values of them", { sdfChoice: { a: { minimum: 5 }, b: { maximum: 1 } } }, { enum: [0, 7] }],
+  ["lengths and texts of them", { type: "string", minLength: 1, maxLength: 3 }, { enum: ["a", "abc"] }],
+  ["a pattern and texts of it", { type: "string", pattern: "^a+$" }, { enum: ["a", "aa"] }],
+  ["a format and texts of it", { type: "string", format: "date" }, { enum: ["2026-01-31"] }],
+  ["a list and a range of some of its values", { enum: [1, 2, 3] }, { type: "integer", minimum: 1, maximum: 2 }],
+  ["a list with values the range refuses, and one without", { maximum: 2, enum: [1, 2, 3] }, { enum: [2] }],
+  ["a boolean and one of the two", { type: "boolean" }, { const: true }],
+  ["steps of a half and whole numbers", { type: "number", multipleOf: 0.5 }, { type: "integer" }],
+  ["whole numbers and steps of 2", { type: "integer" }, { type: "number", multipleOf: 2 }],
+  ["whole numbers and halves of threes that are whole", { type: "integer", multipleOf: 1 }, { type: "integer", multipleOf: 1.5 }],
   ["an open object and a closed one", { type: "object" }, { type: "object", properties: { x: {} } }],
   ["members", { type: "object", properties: { x: {}, y: {} } }, { type: "object", properties: { x: {} } }],
   [
@@ -54,11 +67,37 @@ const incompatible: readonly (readonly [title: string, before: JsonObject, after
   ["another sdfType", { type: "string" }, { type: "string", sdfType: "byte-string" }],
   ["another pattern", { type: "string", pattern: "a" }, { type: "string", pattern: "b" }],
   ["a step that does not fit", { multipleOf: 2 }, { multipleOf: 3 }],
+  ["a pattern and a text that is none of it", { type: "string", pattern: "^a+$" }, { enum: ["a", "b"] }],
+  ["a range and a list that leaves it", { type: "number", minimum: 0, maximum: 10 }, { type: "number", enum: [1, 11] }],
+  ["a list and a range with others and without some", { enum: [1, 2, 3] }, { type: "integer", minimum: 3, maximum: 4 }],
+  ["values of a range in another unit", { type: "number", unit: "Cel" }, { type: "number", unit: "K", enum: [1] }],
+  ["steps that are no whole numbers, and those", { type: "number", multipleOf: 1.5 }, { type: "integer" }],
   ["an enum with other values", { enum: ["a", "b"] }, { enum: ["b", "c"] }],
   ["a list of values of which one was none", { type: "number", maximum: 1 }, { type: "number", enum: [1, 2] }],
 ];
 
+const same: readonly (readonly [title: string, one: JsonObject, other: JsonObject])[] = [
+  ["whole numbers", { type: "integer" }, { type: "integer", multipleOf: 1 }],
+  ["whole numbers, and steps of 1", { type: "integer" }, { type: "number", multipleOf: 1 }],
+  ["whole numbers, and those that are halves", { type: "integer" }, { type: "integer", multipleOf: 0.5 }],
+  ["a list, and a range of the same", { enum: [1, 2, 3] }, { type: "integer", minimum: 1, maximum: 3 }],
+];
+
 describe("compareModels", () => {
+  test.each(same)("%s: the same values are no change", (_title, one, other) => {
+    expect(compare([write(one), write(other)])).toEqual([]);
+    expect(compare([write(other), write(one)])).toEqual([]);
+  });
+
+  test("a small step is no multiple of a large one", () => {
+    const [wide, narrow] = [
+      { type: "number", multipleOf: 1e-10 },
+      { type: "number", multipleOf: 1 },
+    ] as const;
+    expect(compare([read(narrow), read(wide)])).toMatchObject([{ kind: "wider", isCompatible: false }]);
+    expect(compare([read(wide), read(narrow)])).toMatchObject([{ kind: "narrower", isCompatible: true }]);
+  });
+
   test.each(narrowings)("%s: what devices send may narrow, not widen", (_title, wide, narrow) => {
     for (const sent of [read, event, output]) {
       const narrowed = compare([sent(wide), sent(narrow)]);

@@ -1,4 +1,5 @@
 import { compareSchemas, type SchemaDifference } from "./compare-schemas.ts";
+import { createFitness, type Fitness } from "./fitness.ts";
 import { limits } from "./limits.ts";
 import type { EventModel, ModelData, PropertyModel, ServiceModel } from "./model.ts";
 import type { DataSchema } from "./schema.ts";
@@ -28,10 +29,11 @@ export interface ModelChange {
  * those are left out first that are compatible.
  */
 export function compareModels(before: ModelData, after: ModelData): readonly ModelChange[] {
+  const fitness = createFitness();
   const changes = [
-    ...compareMembers("property", before.properties, after.properties, compareProperty),
-    ...compareMembers("event", before.events, after.events, compareEvent),
-    ...compareMembers("service", before.services, after.services, compareService),
+    ...compareMembers("property", before.properties, after.properties, (...sides) => compareProperty(...sides, fitness)),
+    ...compareMembers("event", before.events, after.events, (...sides) => compareEvent(...sides, fitness)),
+    ...compareMembers("service", before.services, after.services, (...sides) => compareService(...sides, fitness)),
   ];
   if (changes.length <= limits.changesMax) return changes;
   const breaking = changes.filter(({ isCompatible }) => !isCompatible);
@@ -69,10 +71,12 @@ function compareRequired(member: string, before: Member, after: Member): ModelCh
   return [judge(member, { pointer: after.pointer, kind: after.required ? "narrower" : "wider", text }, ["sent"])];
 }
 
-function compareProperty(member: string, before: PropertyModel, after: PropertyModel): ModelChange[] {
+function compareProperty(member: string, before: PropertyModel, after: PropertyModel, fitness: Fitness): ModelChange[] {
   // What may not be desired is only sent; whether it may be from now on makes no difference to who took nothing before.
   const directions: readonly Direction[] = before.writable && after.writable ? ["sent", "received"] : ["sent"];
-  const changes = compareSchemas(before.schema, after.schema, after.pointer).map((difference) => judge(member, difference, directions));
+  const changes = compareSchemas(before.schema, after.schema, after.pointer, fitness).map((difference) =>
+    judge(member, difference, directions),
+  );
   const flag = (name: "readable" | "writable" | "observable") => {
     if (before[name] === after[name]) return;
     const difference = {
@@ -94,26 +98,27 @@ function compareProperty(member: string, before: PropertyModel, after: PropertyM
   return changes;
 }
 
-function compareEvent(member: string, before: EventModel, after: EventModel): ModelChange[] {
-  return compareData(member, before.output, after.output, { pointer: `${after.pointer}/sdfOutputData`, direction: "sent" });
+function compareEvent(member: string, before: EventModel, after: EventModel, fitness: Fitness): ModelChange[] {
+  return compareData(member, before.output, after.output, { pointer: `${after.pointer}/sdfOutputData`, direction: "sent", fitness });
 }
 
-function compareService(member: string, before: ServiceModel, after: ServiceModel): ModelChange[] {
+function compareService(member: string, before: ServiceModel, after: ServiceModel, fitness: Fitness): ModelChange[] {
   return [
-    ...compareData(member, before.input, after.input, { pointer: `${after.pointer}/sdfInputData`, direction: "received" }),
-    ...compareData(member, before.output, after.output, { pointer: `${after.pointer}/sdfOutputData`, direction: "sent" }),
+    ...compareData(member, before.input, after.input, { pointer: `${after.pointer}/sdfInputData`, direction: "received", fitness }),
+    ...compareData(member, before.output, after.output, { pointer: `${after.pointer}/sdfOutputData`, direction: "sent", fitness }),
   ];
 }
 
 interface Place {
   readonly pointer: string;
   readonly direction: Direction;
+  readonly fitness: Fitness;
 }
 
 function compareData(member: string, before: DataSchema | undefined, after: DataSchema | undefined, place: Place): ModelChange[] {
   if (before === undefined && after === undefined) return [];
   if (before !== undefined && after !== undefined) {
-    return compareSchemas(before, after, place.pointer).map((difference) => judge(member, difference, [place.direction]));
+    return compareSchemas(before, after, place.pointer, place.fitness).map((difference) => judge(member, difference, [place.direction]));
   }
   // Without a schema there is no data at all: data that comes or goes is neither a part of the other.
   const text = after === undefined ? "has no data any more" : "has data now, and had none";

@@ -24,9 +24,12 @@ export function beginPayload(units: number = limits.payloadWorkMax): void {
   left = units;
 }
 
-export function endPayload(): void {
+/** Answers what was left. */
+export function endPayload(): number {
+  const rest = left;
   counted = undefined;
   left = Number.POSITIVE_INFINITY;
+  return rest;
 }
 
 let counted: object | undefined;

@@ -130,11 +130,12 @@ export function createThingModelService({ models, clock }: ThingModelServiceDeps
   /** With the models it refers to where it refers to any. */
   async function check(tenantId: string, request: Publication): Promise<{ readonly checked: CheckedModel; readonly imports: Imports }> {
     const alone = checkModel(request.document);
-    const none: Imports = { keys: [], documents: [] };
+    const none: Imports = { keys: [], documents: [], findings: [] };
     if (alone.model !== undefined || alone.document === undefined) return { checked: alone, imports: none };
     const imports = await gatherImports(models, tenantId, request);
     if (imports.keys.length === 0) return { checked: alone, imports };
-    return { checked: checkModel(request.document, imports.documents), imports };
+    const checked = checkModel(request.document, imports.documents);
+    return { checked: { ...checked, findings: [...checked.findings, ...imports.findings] }, imports };
   }
 
   /** What is otherwise than in the version before, and what breaks a promise: to it, or of this one to the version after. */

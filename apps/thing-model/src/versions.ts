@@ -33,6 +33,10 @@ function comparePart(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
+export function isPreRelease(version: string): boolean {
+  return parse(version).preRelease.length > 0;
+}
+
 /** Versions of one line promise to be compatible: of one major, and of 0.x one minor. A pre-release promises nothing (§4, §9). */
 export function lineOf(version: string): string | undefined {
   const { numbers, preRelease } = parse(version);

@@ -20,7 +20,7 @@ export { limits } from "./limits.ts";
 export type { CompiledModel, EventModel, PropertyModel, PropertyReport, ServiceModel } from "./model.ts";
 export { createModelDirectory, type ModelDirectory, type ModelDirectoryDeps, type ProductModel } from "./model-directory.ts";
 export { type ParsedSdf, parseSdf, type SdfDocument } from "./parse.ts";
-export { foreignNamespaces, namespaceOf } from "./reference.ts";
+export { hasDefinition, namespaceOf, type WantedName, wantedNames } from "./reference.ts";
 export { type ResolvedSdf, resolveSdf } from "./resolve.ts";
 export type { DataSchema, DataType, SchemaChoice } from "./schema.ts";
 export { type Unit, unitProblem, units } from "./units.ts";

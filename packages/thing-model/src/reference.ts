@@ -40,24 +40,43 @@ export function namespaceOf(document: SdfDocument): string | undefined {
   return typeof defaultNamespace === "string" ? uriOf(document, defaultNamespace)?.replace(/#.*$/s, "") : undefined;
 }
 
+/** A global name and where a sdfRef first says it. */
+export interface WantedName {
+  readonly namespace: string;
+  readonly tokens: readonly string[];
+  readonly pointer: string;
+}
+
 /**
- * The namespaces in which other documents may have what this one refers to with a prefix; its own too, when a prefix leads there. A name in
- * a literal counts as well: it is only a place to look.
+ * The names that other documents may have and this one refers to: those of other namespaces, and those of its own that it does not define. A
+ * name in a literal counts as well: it is only something to look for.
  */
-export function foreignNamespaces(document: SdfDocument): readonly string[] {
-  const found = new Set<string>();
-  const look = (value: JsonValue): void => {
+export function wantedNames(document: SdfDocument): readonly WantedName[] {
+  const found = new Map<string, WantedName>();
+  const own = namespaceOf(document);
+  const look = (value: JsonValue, pointer: string): void => {
     if (typeof value !== "object" || value === null) return;
-    for (const [name, member] of Object.entries(value)) {
-      if (name !== "sdfRef" || typeof member !== "string" || member.startsWith("#")) look(member as JsonValue);
-      else {
-        const global = readReference(document, member);
-        if (typeof global !== "string" && global.namespace !== undefined) found.add(global.namespace);
+    for (const [name, member] of Object.entries(value) as [string, JsonValue][]) {
+      const at = `${pointer}/${pointerToken(name)}`;
+      if (name !== "sdfRef" || typeof member !== "string") {
+        look(member, at);
+        continue;
       }
+      const global = readReference(document, member);
+      if (typeof global === "string" || global.namespace === undefined) continue;
+      const { namespace, tokens } = global;
+      const key = `${namespace}#${pointerOf(tokens)}`;
+      if (!found.has(key) && !(namespace === own && hasDefinition(document, tokens))) found.set(key, { namespace, tokens, pointer: at });
     }
   };
-  look(document);
-  return [...found];
+  look(document, "");
+  return [...found.values()];
+}
+
+/** Whether a document has the outermost definition a name leads through: what is within may be inherited. */
+export function hasDefinition(document: SdfDocument, [group = "", name = ""]: readonly string[]): boolean {
+  const definitions = Object.hasOwn(document, group) ? document[group] : undefined;
+  return isJsonObject(definitions) && Object.hasOwn(definitions, name);
 }
 
 /** JSON pointer of tokens. */

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { JsonObject } from "@mooring/contracts";
 import { describe, expect, test } from "vitest";
-import { foreignNamespaces } from "./reference.ts";
+import { wantedNames } from "./reference.ts";
 import { resolveSdf } from "./resolve.ts";
 
 const fixture = JSON.parse(readFileSync(new URL("./fixtures/references.sdf.json", import.meta.url), "utf8")) as JsonObject;
@@ -120,10 +120,19 @@ describe("resolveSdf", () => {
       expect(findings).toEqual([{ severity: "error", pointer: "/sdfData/D/sdfRef", message: expect.stringMatching(message) }]);
     });
 
-    test("foreignNamespaces tells which ones are wanted", () => {
-      expect(
-        foreignNamespaces({ ...header, sdfData: { D: { sdfRef: "pg:#/a" }, E: { items: { sdfRef: "ex:#/b" } }, F: { sdfRef: "#/c" } } }),
-      ).toEqual([pg, "https://models.example/ex"]);
+    test("wantedNames tells which ones other documents must have", () => {
+      const sdfData = {
+        D: { sdfRef: "pg:#/sdfData/a/items" },
+        E: { items: { sdfRef: "ex:#/b" } },
+        F: { sdfRef: "#/sdfData/D" },
+        G: { sdfRef: "#/c" },
+      };
+      const wanted = wantedNames({ ...header, sdfData }).map(({ namespace, tokens, pointer }) => [pointer, namespace, tokens.join("/")]);
+      expect(wanted).toEqual([
+        ["/sdfData/D/sdfRef", pg, "sdfData/a/items"],
+        ["/sdfData/E/items/sdfRef", "https://models.example/ex", "b"],
+        ["/sdfData/G/sdfRef", "https://models.example/ex", "c"],
+      ]);
     });
   });
 

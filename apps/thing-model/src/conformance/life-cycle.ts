@@ -181,5 +181,36 @@ export function describeReferences(api: () => ThingModelApi): void {
         message: expect.stringContaining("maximum 9"),
       });
     });
+
+    test("takes what it names, and what that names, out of a namespace of however many models", async () => {
+      const owner = makeCaller();
+      const publish = (model: string, text: string) => api().publish(owner, { name: model, version: "1.0.0", document: text });
+      const inLibrary = (sdfData: Readonly<Record<string, object>>) => JSON.stringify({ ...namespaces, defaultNamespace: "lib", sdfData });
+      const part = inLibrary({ Level: { sdfRef: "lib:#/sdfData/Base" }, Other: { sdfRef: "lib:#/sdfData/Shape40" } });
+      await publish("base", inLibrary({ Base: { type: "number", maximum: 5 } }));
+      for (let index = 0; index < 93; index += 1) await publish(`shape${index}`, inLibrary({ [`Shape${index}`]: { type: "number" } }));
+      await publish("part", part);
+      await publish("tank", document);
+      const { imports } = await api().get(owner, { name: "tank", version: "1.0.0" });
+      expect(imports).toHaveLength(3);
+      expect(imports[0]).toBe(part);
+    }, 60_000);
+
+    test("takes a release before a newer pre-release, and a deprecated one where there is no other, with a warning", async () => {
+      const owner = makeCaller();
+      const publish = (model: string, version: string, text: string) => api().publish(owner, { name: model, version, document: text });
+      await publish("library", "1.0.0", library(5));
+      await publish("library", "2.0.0-rc.1", library(9));
+      expect((await publish("tank", "1.0.0", document)).findings).toEqual([]);
+      expect((await api().get(owner, { name: "tank", version: "1.0.0" })).imports).toEqual([library(5)]);
+      await api().deprecate(owner, { name: "library", version: "1.0.0" });
+      const { findings } = await publish("tank", "1.1.0", document);
+      expect(findings).toEqual([
+        { severity: "warning", pointer: "/sdfProperty/L/sdfRef", message: "The version library 1.0.0 referred to is deprecated." },
+      ]);
+      expect((await api().get(owner, { name: "tank", version: "1.1.0" })).imports).toEqual([library(5)]);
+      await publish("library", "1.0.1", library(5));
+      expect((await publish("tank", "1.2.0", document)).findings).toEqual([]);
+    });
   });
 }

@@ -22,7 +22,7 @@ export function leaveOutDangling(document: SdfDocument, findings: readonly Findi
   if (!isAll || dangling.length === 0 || dangling.length > danglingMax) return { document, changes: [] };
   const changes = new Findings();
   for (const { pointer } of dangling)
-    changes.warning(pointer, "The sdfRef of SDF 1.0 names nothing and was left out: any value is taken here.");
+    changes.warning(pointer, "The sdfRef names nothing in this older document and was left out: only what stands beside it counts here.");
   const result = without(
     document,
     dangling.map(({ pointer }) => pointer),

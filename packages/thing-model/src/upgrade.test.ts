@@ -139,4 +139,15 @@ describe("upgradeSdf", () => {
     expect(old.findings).toEqual(old.changes);
     expect(parseSdf(JSON.stringify(after)).changes).toEqual([]);
   });
+
+  test("a boolean bound and required input beside a sdfRef are read with what it names", () => {
+    const sdfData = { d: { type: "number", minimum: 3 }, i: { type: "object", properties: { x: { type: "number" }, y: {} } } };
+    const sdfProperty = { p: { sdfRef: "#/sdfData/d", exclusiveMinimum: true } };
+    const a = { sdfInputData: { sdfRef: "#/sdfData/i" }, sdfRequiredInputData: ["#/sdfData/i/properties/x"] };
+    const { model, changes } = checkModel(JSON.stringify({ sdfData, ...inObject({ sdfProperty, sdfAction: { a } }) }));
+    expect(changes.map(({ pointer }) => pointer.split("/").at(-1))).toEqual(["exclusiveMinimum", "sdfRequiredInputData"]);
+    expect([model?.validateProperties({ p: 3 }).length, model?.validateProperties({ p: 4 }).length]).toEqual([1, 0]);
+    expect(model?.validateServiceInput("a", { y: 1 })).toMatchObject([{ pointer: "/x" }]);
+    expect(model?.validateServiceInput("a", { x: 1 })).toEqual([]);
+  });
 });

@@ -178,7 +178,8 @@ class Upgrader {
   #exclusive(members: Members, exclusive: string, bound: string, pointer: string): void {
     const flag = members[exclusive];
     if (typeof flag !== "boolean") return;
-    const limit = members[bound];
+    const isOwn = Object.hasOwn(members, bound);
+    const limit = isOwn ? members[bound] : this.#target(members)?.[bound];
     if (flag && typeof limit !== "number") return;
     delete members[exclusive];
     if (flag) {
@@ -234,13 +235,21 @@ class Upgrader {
 
   #requiredInput(members: Members, { pointer }: Place): void {
     const { sdfRequiredInputData: required, sdfInputData: input } = members;
-    if (!Array.isArray(required) || !isJsonObject(input) || !isJsonObject(input["properties"])) return;
-    const properties: JsonObject = input["properties"];
+    if (!Array.isArray(required) || !isJsonObject(input)) return;
+    const [own, inherited] = [input["properties"], this.#target(input)?.["properties"]];
+    const properties = { ...(isJsonObject(inherited) ? inherited : {}), ...(isJsonObject(own) ? own : {}) };
     const names = required.map((entry: JsonValue) => (typeof entry === "string" ? lastToken(entry) : ""));
     if (!names.every((name) => Object.hasOwn(properties, name))) return;
     delete members["sdfRequiredInputData"];
     if (names.length > 0) members["sdfInputData"] = { ...input, required: [...new Set(names)] };
     this.#changed(`${pointer}/sdfRequiredInputData`, "The sdfRequiredInputData of SDF 1.0 was read as required of the sdfInputData.");
+  }
+
+  /** What a definition's sdfRef names in this document as it was written. */
+  #target({ sdfRef }: JsonObject): JsonObject | undefined {
+    const tokens = typeof sdfRef === "string" ? localTokens(this.#document, sdfRef) : "";
+    const target = typeof tokens === "string" ? undefined : this.#at(tokens);
+    return isJsonObject(target) ? target : undefined;
   }
 
   #references(list: readonly JsonValue[], place: Place): JsonValue {

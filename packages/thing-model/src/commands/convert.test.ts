@@ -76,4 +76,14 @@ describe("mooring-model convert", () => {
     expect(result.stderr).not.toMatch(/^\s+at /m);
     expect(result.stdout).toBe("");
   });
+
+  test("a version that is none is refused, with the option's name", () => {
+    const file = put("lamp.tsl.json", tsl);
+    for (const version of ["abc", "1.0", "01.0.0", ""]) {
+      const { status, stdout, stderr } = run("convert", file, "--to", "typescript", "--version", version);
+      expect([status, stdout]).toEqual([2, ""]);
+      expect(stderr).toMatch(/^--version must be/);
+    }
+    expect(run("convert", file, "--to", "typescript", "--version", "2.0.0-rc.1+b").status).toBe(0);
+  });
 });

@@ -68,6 +68,9 @@ interface Call {
   readonly numbersFile: string | undefined;
 }
 
+/** SemVer 2.0.0 s2, s9, s10, but for zeros in front of a pre-release's numbers. */
+const VERSION = /^(?:0|[1-9]\d*)(?:\.(?:0|[1-9]\d*)){2}(?:-[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
+
 /** The call, or a sentence saying what is wrong with it. */
 function readCall(args: readonly string[]): Call | string {
   let parsed: ReturnType<typeof parse>;
@@ -82,6 +85,7 @@ function readCall(args: readonly string[]): Call | string {
   const source = values.from ?? (file.endsWith(".tsl.json") ? "tsl" : file.endsWith(".tm.json") ? "wot-tm" : "sdf");
   if (!from.includes(source)) return `--from must be one of ${from.join(", ")}`;
   if (values.to === undefined || !to.includes(values.to)) return `--to must be one of ${to.join(", ")}`;
+  if (values.version !== undefined && !VERSION.test(values.version)) return "--version must be a version such as 1.0.0 or 2.0.0-rc.1";
   const name = values.name ?? (basename(file).replace(/(\.(sdf|tsl|tm))?\.json$/, "") || "model");
   return {
     file,

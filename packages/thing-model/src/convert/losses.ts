@@ -4,6 +4,7 @@ import type { LossTable } from "./conversion.ts";
 export const lossTables = {
   "tsl-import": {
     envelope: "What stands beside the model in its envelope is not part of the model and is dropped.",
+    null: "A name, a description or a profile of null is read as one that is not there.",
   },
   tsl: {
     texts: "TSL has texts for members only: those of an item or of an event's or a service's data as such are dropped.",

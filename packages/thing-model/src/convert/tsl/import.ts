@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue, PlatformError } from "@mooring/contracts";
 import { checkModel } from "../../compile.ts";
-import { parseJson } from "../../json.ts";
+import { parseJson, pointerToken } from "../../json.ts";
 import { limits } from "../../limits.ts";
 import type { SdfDocument } from "../../parse.ts";
 import { type Conversion, Losses } from "../conversion.ts";
@@ -42,7 +42,7 @@ export function importTsl(text: string): Conversion<SdfDocument> {
   }
   const issues = new TslIssues();
   const losses = new Losses(lossTables["tsl-import"]);
-  const root = readObject(result.value, { pointer: "", issues });
+  const root = readObject(withoutNulls(result.value, "", losses), { pointer: "", issues });
   const wrapped = isJsonObject(root?.["model"]) && root["properties"] === undefined;
   if (wrapped) for (const name of Object.keys(root)) if (name !== "model") losses.add("envelope", `/${name}`);
   const tsl = wrapped ? readObject(root["model"], { pointer: "/model", issues }) : root;
@@ -50,6 +50,21 @@ export function importTsl(text: string): Conversion<SdfDocument> {
   issues.assertNone();
   assertCompiles(document);
   return { document, losses: losses.list };
+}
+
+/** Members that some writers set to null where they have none. */
+const mayBeNull = ["name", "desc", "profile"];
+
+function withoutNulls(value: JsonValue, pointer: string, losses: Losses<(typeof lossTables)["tsl-import"]>): JsonValue {
+  if (Array.isArray(value)) return value.map((entry: JsonValue, index) => withoutNulls(entry, `${pointer}/${index}`, losses));
+  if (!isJsonObject(value)) return value;
+  const members: [string, JsonValue][] = [];
+  for (const [name, member] of Object.entries(value)) {
+    const at = `${pointer}/${pointerToken(name)}`;
+    if (member === null && mayBeNull.includes(name)) losses.add("null", at);
+    else members.push([name, withoutNulls(member, at, losses)]);
+  }
+  return Object.fromEntries(members);
 }
 
 /** The members are right one by one; what only shows in the whole (sizes, the names of events in topics) is for the compiler to say. */

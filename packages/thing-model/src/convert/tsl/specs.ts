@@ -81,7 +81,9 @@ export function plainSpecs(qualities: JsonObject, names: readonly string[]): Jso
 /** What must be kept of specs so that `mergeSpecs` gives them again. */
 export function keptSpecs(specs: JsonObject, qualities: JsonObject, names: readonly string[]): JsonObject | undefined {
   const plain = plainSpecs(qualities, names);
-  const kept = Object.entries(specs).filter(([name, value]) => plain[name] !== value);
+  // A unit's name is its text in words: beside it the unit is kept, so that an edit of the quality is seen.
+  const isNamed = Object.hasOwn(specs, "unitName");
+  const kept = Object.entries(specs).filter(([name, value]) => plain[name] !== value || (isNamed && name === "unit"));
   return kept.length === 0 ? undefined : Object.fromEntries(kept);
 }
 
@@ -91,5 +93,7 @@ export function mergeSpecs(kept: JsonValue | undefined, qualities: JsonObject, n
   if (!isJsonObject(kept)) return plain;
   const all = { ...plain, ...kept };
   const valid = Object.keys(kept).filter((name) => !names.includes(name) || meaningOf(name, all) === qualities[specQualities[name] ?? ""]);
-  return { ...plain, ...Object.fromEntries(valid.map((name) => [name, kept[name] ?? null])) };
+  const isEdited = Object.hasOwn(kept, "unit") && !valid.includes("unit");
+  const still = isEdited ? valid.filter((name) => name !== "unitName") : valid;
+  return { ...plain, ...Object.fromEntries(still.map((name) => [name, kept[name] ?? null])) };
 }

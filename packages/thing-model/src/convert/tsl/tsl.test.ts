@@ -273,3 +273,22 @@ describe("a device's Alink payload is taken as the TSL types it", () => {
     expect(model.validateProperties({ [name]: value })).not.toEqual([]);
   });
 });
+
+test("a name, a description and a profile of null are read as none, and that is said", () => {
+  const dataType = { type: "text", specs: { length: "3" } };
+  const tsl = { profile: null, properties: [{ identifier: "a", name: null, desc: null, dataType }] };
+  const { losses } = importTsl(JSON.stringify(tsl));
+  expect(losses.map(({ pointer }) => pointer)).toEqual(["/profile", "/properties/0/name", "/properties/0/desc"]);
+  expect(roundTrip(tsl)).toEqual({ properties: [{ identifier: "a", dataType }] });
+});
+
+test("a unit that was edited is exported without the name of the one before", () => {
+  const specs = { min: "0", max: "9", unit: "V", unitName: "volt" };
+  const { document } = importTsl(JSON.stringify({ properties: [{ identifier: "a", dataType: { type: "float", specs } }] }));
+  const unitsOf = (text: string) => {
+    const exported = exportTsl(readSource(text, { name: "model", version: "1.0.0" })).document;
+    return (exported as { properties: { dataType: { specs: JsonObject } }[] }).properties[0]?.dataType.specs;
+  };
+  expect(unitsOf(JSON.stringify(document))).toEqual(specs);
+  expect(unitsOf(JSON.stringify(document).replace('"unit":"V","tsl', '"unit":"A","tsl'))).toEqual({ min: "0", max: "9", unit: "A" });
+});

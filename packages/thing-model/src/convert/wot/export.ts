@@ -22,20 +22,20 @@ export function exportWotTm(source: ConversionSource): Conversion<JsonObject> {
     ...model.services.filter(({ required }) => !required).map(({ name }) => `/actions/${pointerToken(name)}`),
     ...model.events.filter(({ required }) => !required).map(({ name }) => `/events/${pointerToken(name)}`),
   ];
-  const kept = group?.definition["wot:members"];
+  const { version: keptVersion, ...kept } = partOf(group?.definition ?? {}, "wot:members");
   const tm: Record<string, JsonValue | undefined> = {
     "@context": ["https://www.w3.org/2022/wot/td/v1.1", { sdf: sdfTerms }],
     "@type": "tm:ThingModel",
     title: typeof label === "string" ? label : (infoText(document, "title") ?? source.name),
     description: typeof description === "string" ? description : undefined,
-    version: version === undefined ? undefined : { model: version },
+    version: version === undefined ? keptVersion : { ...(isJsonObject(keptVersion) ? keptVersion : {}), model: version },
     ...(group === undefined ? {} : { [group.kind]: group.name }),
     ...Object.fromEntries(infoTerms.map((name) => [`sdf:${name}`, infoText(document, name)])),
     properties: affordances(model.properties, (property) => writeProperty(property, source, losses)),
     actions: affordances(model.services, (service) => writeAction(service, source, losses)),
     events: affordances(model.events, (event) => writeEvent(event, source, losses)),
     "tm:optional": optional.length === 0 ? undefined : optional,
-    ...(isJsonObject(kept) ? kept : {}),
+    ...kept,
   };
   return { document: withoutUndefined(tm), losses: losses.list };
 }

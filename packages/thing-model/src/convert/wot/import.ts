@@ -67,7 +67,7 @@ class WotReader {
     const group = defined({
       label: title,
       description: this.#text(tm["description"], "/description"),
-      "wot:members": this.#others(tm, [...tmMembers, ...sdfMembers]),
+      "wot:members": this.#keptOfModel(tm, types),
       sdfProperty: this.#group(tm, "properties", required, (entry, at) => this.#property(entry, at)),
       sdfAction: this.#group(tm, "actions", required, (entry, at) => this.#action(entry, at)),
       sdfEvent: this.#group(tm, "events", required, (entry, at) => this.#event(entry, at)),
@@ -82,6 +82,17 @@ class WotReader {
     const thingKey = tm["sdf:thingKey"];
     const [kind, name] = typeof thingKey === "string" ? ["sdfThing", thingKey] : ["sdfObject", tm["sdf:objectKey"] ?? "Thing"];
     return defined({ info, sdfData: definitions, [kind]: { [String(name)]: group } });
+  }
+
+  /** With the types beside tm:ThingModel and what stands beside the version of the model, such as an instance's. */
+  #keptOfModel(tm: JsonObject, types: readonly unknown[]): JsonObject | undefined {
+    const version = isJsonObject(tm["version"]) ? this.#others(tm["version"], ["model"]) : tm["version"];
+    const kept = defined({
+      ...this.#others(tm, [...tmMembers, ...sdfMembers]),
+      "@type": types.length > 1 ? tm["@type"] : undefined,
+      version,
+    });
+    return Object.keys(kept).length === 0 ? undefined : kept;
   }
 
   #issue(pointer: string, message: string): void {

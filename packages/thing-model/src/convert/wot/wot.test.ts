@@ -159,3 +159,12 @@ describe("a Thing Model of others", () => {
     throw new Error("nothing was thrown");
   });
 });
+
+test("further types and what stands beside the version come back", () => {
+  const tm = { "@type": ["tm:ThingModel", "saref:Sensor"], title: "T", version: { instance: "1.2.3", model: "1.0.0" } };
+  for (const version of [tm.version, { instance: "1.2.3" }, { model: "1.0.0" }]) {
+    const { document } = exportWotTm(sourceOf(importWotTm(JSON.stringify({ ...tm, version })).document));
+    expect(document).toMatchObject({ "@type": tm["@type"] });
+    expect(document["version"]).toEqual(version);
+  }
+});

@@ -6,7 +6,7 @@ import { countMembers, listingCost, spend } from "./work.ts";
  */
 export function canonicalJson(value: unknown, depthMax: number): string | undefined {
   if (typeof value !== "object" || value === null) {
-    spend(typeof value === "string" ? 6 + (value.length >> 1) : 6);
+    spend(typeof value === "string" ? 9 + (value.length >> 1) : 9);
     return JSON.stringify(value);
   }
   if (depthMax === 0) return undefined;
@@ -21,7 +21,7 @@ export function canonicalJson(value: unknown, depthMax: number): string | undefi
   }
   const members = value as Readonly<Record<string, unknown>>;
   const names = Object.keys(members).sort();
-  spend(10 * names.length + listingCost(names.length));
+  spend(15 * names.length + listingCost(names.length));
   for (const name of names) {
     const part = canonicalJson(members[name], depthMax - 1);
     if (part === undefined) return undefined;

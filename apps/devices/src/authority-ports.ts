@@ -19,7 +19,7 @@ export interface AuthorityRecord {
   readonly template?: ProvisioningTemplate | undefined;
   readonly nonce?: string | undefined;
   readonly issuerName?: string | undefined;
-  /** Of a foreign one: see pki's ForeignAuthority. */
+  /** See pki's ForeignAuthority; of an own one with its root's. */
   readonly keyNames?: KeyNames;
   /** Of an own one that is revoked. */
   readonly revocation?: Revocation | undefined;
@@ -105,10 +105,12 @@ export interface AuthorityStore {
   /**
    * Active ones that carry the name and make devices known, at most `limit`: the tenant's, or without one those of all tenants. Those whose certificate calls their key
    * otherwise are left out. First come those whose key has the name by the standards, which no other key can have; of the rest those on a route last, and
-   * of each tenant one before any tenant's second.
+   * of each tenant one before any tenant's second. None that has the key of an own one.
    */
   findCandidates(hints: IssuerHints, limit: number): Promise<readonly AuthorityRecord[]>;
-  /** Foreign ones of before keys' names were kept, at most `limit`. */
+  /** Whether an own one, of any tenant and in any state, or its root has a key of one of these names. */
+  hasOwnKey(keyIds: readonly string[]): Promise<boolean>;
+  /** Those of before keys' names were kept, at most `limit`. */
   listUnnamed(limit: number): Promise<readonly AuthorityRecord[]>;
   keepKeyNames(authorityId: string, names: KeyNames): Promise<void>;
   /**

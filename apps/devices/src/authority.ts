@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Clock } from "@mooring/kit";
 import { createIssuingAuthority, createRootAuthority, type Sealer, type SigningAuthority } from "@mooring/pki";
 import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "./authority-ports.ts";
+import { nameOwnKeys } from "./key-names.ts";
 import { authorityPlace } from "./secret-place.ts";
 import { placesUnder } from "./status-places.ts";
 
@@ -45,6 +46,9 @@ type MakingDeps = Omit<AuthorityDeps, "authorities">;
 
 const nameOf = (tenantId: string, commonName: string) => ({ organization: tenantId, commonName });
 
+/** Whose own authority has this name, as node:crypto spells it. */
+export const tenantIdIn = (name: string): string | undefined => /^O=([0-9a-f-]{36})$/m.exec(name)?.[1];
+
 async function createAuthority(deps: MakingDeps, tenantId: string): Promise<IssuingAuthority> {
   const nowMs = deps.clock.now();
   const root = await createRootAuthority({ name: nameOf(tenantId, "Mooring device root"), validityDays: rootDays, nowMs });
@@ -74,6 +78,7 @@ export async function createIssuingUnder(
     rootPem: root.certificatePem,
     sealedRoot: sealer.seal(root.privateKeyPem, authorityPlace(place, "root")),
     issuingPem: issuing.certificatePem,
+    keyNames: nameOwnKeys({ issuingPem: issuing.certificatePem, rootPem: root.certificatePem }),
     sealedKey: sealer.seal(issuing.privateKeyPem, authorityPlace(place, "issuing")),
     createdAtMs: nowMs,
   };

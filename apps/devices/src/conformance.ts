@@ -11,6 +11,7 @@ import { describeForeignAuthorities } from "./conformance/foreign-authorities.ts
 import { describeKeys } from "./conformance/keys.ts";
 import { gateway, makeDevice } from "./conformance/made-device.test-support.ts";
 import { describeOwnAuthorities } from "./conformance/own-authorities.ts";
+import { describeOwnNotForeign } from "./conformance/own-not-foreign.ts";
 import { describeRegistration } from "./conformance/registration.ts";
 import { describeDevices, describeProducts } from "./conformance/registry.ts";
 import { describeRevocationLists } from "./conformance/revocation-lists.ts";
@@ -44,6 +45,7 @@ export function describeDeviceApi(title: string, open: () => Promise<Harness>): 
     describeAuthorities(given);
     describeForeignAuthorities(given);
     describeOwnAuthorities(given);
+    describeOwnNotForeign(given);
     describeRevocationLists(given);
     describeServerNames(given);
     describeSecrets(given);

@@ -15,6 +15,7 @@ import type { AuthorityRecord, AuthorityStore, RevocationListStore } from "./aut
 import { tenantOf } from "./input.ts";
 import { parseListMode, parseListUrl } from "./list-input.ts";
 import { toAuthority } from "./own-authorities.ts";
+import { assertNotOwn } from "./own-keys.ts";
 import type { ProductStore } from "./ports.ts";
 import { parseTags } from "./tags.ts";
 
@@ -50,7 +51,9 @@ export function createForeignAuthorityOperations(deps: ForeignAuthorityDeps): Fo
     async registerAuthority(caller, request) {
       assertMay(caller, "devices.registerAuthority");
       const tenantId = tenantOf(caller);
-      const { subjectNameSha256, subjectKeyId, keyIds } = readAuthority(request.certificatePem, clock.now());
+      const authority = readAuthority(request.certificatePem, clock.now());
+      const { subjectNameSha256, subjectKeyId, keyIds } = authority;
+      await assertNotOwn(authorities, request.certificatePem, authority);
       const mode = parseMode(request.mode ?? "known");
       const template = request.template === undefined ? undefined : await parseTemplate(caller, request.template);
       assertTemplate(mode, template);
@@ -72,6 +75,7 @@ export function createForeignAuthorityOperations(deps: ForeignAuthorityDeps): Fo
       const record = await getForeign(authorities, tenantId, request.authorityId);
       if (record.status !== "pending") throw new PlatformError("failedPrecondition", `the authority is ${record.status} already`);
       const authority = readAuthority(record.issuingPem, clock.now());
+      await assertNotOwn(authorities, record.issuingPem, authority);
       const der = readOneDer(request.certificatePem);
       const chain = verifyChain(der, [], [authority.anchor], { nowMs: clock.now(), purpose: "client" });
       if (!chain.ok) throw invalidField("/certificatePem", `is not signed by the authority: ${chain.reason}`);

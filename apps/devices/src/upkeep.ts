@@ -1,7 +1,7 @@
 import { followSuspendedTenants } from "@mooring/cluster";
 import type { AccessApi } from "@mooring/contracts";
 import { type Clock, type Log, pause, type Running, startLoop } from "@mooring/kit";
-import { readKeyNames } from "@mooring/pki";
+import { nameUnnamed } from "./key-names.ts";
 import type { DeviceStores } from "./ports.ts";
 
 /** A gateway that was out of reach for longer looks at everything again anyway. */
@@ -13,9 +13,6 @@ const listedAfterEndMs = 2 * 86_400_000;
 const endEveryMs = 1_000;
 /** One transaction's worth; other changes wait for it. */
 const endsMax = 200;
-
-/** Of authorities that were registered before their keys' names were kept. */
-const unnamedMax = 1_000;
 
 export interface UpkeepDeps {
   readonly stores: Pick<DeviceStores, "authorities" | "lists" | "changes" | "certificates">;
@@ -31,8 +28,7 @@ export function startUpkeep({ stores, clock, log }: UpkeepDeps): Running {
     if (performance.now() - removedAtMs >= removeEveryMs) {
       const removed = await changes.removeOlderThan(keptMs);
       const ended = await authorities.removeEndedRevocations(clock.now() - listedAfterEndMs);
-      for (const { id, issuingPem } of await authorities.listUnnamed(unnamedMax))
-        await authorities.keepKeyNames(id, readKeyNames(issuingPem));
+      await nameUnnamed(authorities);
       removedAtMs = performance.now();
       if (ended > 0) log.debug({ ended }, "removed revocations of certificates that have ended");
       if (removed > 0) log.debug({ removed }, "removed old device changes");

@@ -36,7 +36,7 @@ function questionOf(issuerPem: string, serial: Buffer): Buffer {
 }
 
 /** The sixth part of the signed part; own authorities are version 3 and below 64 KB. */
-function subjectOf(certificate: Buffer): Buffer {
+export function subjectOf(certificate: Buffer): Buffer {
   const read = (at: number): { readonly from: number; readonly end: number } => {
     const first = certificate[at + 1] ?? 0;
     const octets = first < 0x80 ? 0 : first & 0x7f;

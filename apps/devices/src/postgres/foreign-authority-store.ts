@@ -4,7 +4,7 @@ import type { AuthorityStore } from "../authority-ports.ts";
 import { keyColumns, productsOf, toRecord } from "./authority-rows.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 
-type ForeignAuthorityStore = Pick<AuthorityStore, "findCandidates" | "listUnnamed" | "keepKeyNames" | "removeForeign">;
+type ForeignAuthorityStore = Pick<AuthorityStore, "findCandidates" | "hasOwnKey" | "listUnnamed" | "keepKeyNames" | "removeForeign">;
 
 export function createForeignAuthorityStore(prisma: Database["prisma"], log: ChangeLog): ForeignAuthorityStore {
   return {
@@ -12,10 +12,11 @@ export function createForeignAuthorityStore(prisma: Database["prisma"], log: Cha
       const found = await prisma.$queryRaw<{ readonly id: string }[]>`SELECT id FROM (
           SELECT id, route, coalesce(${authorityKeyId}::text = ANY(key_ids), false) AS certain,
             row_number() OVER (PARTITION BY tenant_id, coalesce(${authorityKeyId}::text = ANY(key_ids), false) ORDER BY id) AS turn
-          FROM authorities
+          FROM authorities AS a
           WHERE issuer_name = ${issuerName} AND kind = 'foreign' AND status = 'active' AND mode IN ('register', 'provision')
             AND (${tenantId}::uuid IS NULL OR tenant_id = ${tenantId}::uuid)
             AND (${authorityKeyId}::text IS NULL OR subject_key_id IS NULL OR subject_key_id = ${authorityKeyId})
+            AND NOT EXISTS (SELECT FROM authorities AS own WHERE own.kind = 'own' AND own.key_ids && a.key_ids)
         ) AS candidate
         ORDER BY certain DESC, route <> '', turn, id LIMIT ${limit}`;
       const ids = found.map(({ id }) => id);
@@ -24,8 +25,13 @@ export function createForeignAuthorityStore(prisma: Database["prisma"], log: Cha
       return rows.map(toRecord).sort((a, b) => ids.indexOf(a.id) - ids.indexOf(b.id));
     },
 
+    async hasOwnKey(keyIds) {
+      const where = { kind: "own", keyIds: { hasSome: [...keyIds] } };
+      return (await prisma.authority.findFirst({ where, select: { id: true } })) !== null;
+    },
+
     async listUnnamed(limit) {
-      return (await prisma.authority.findMany({ where: { kind: "foreign", keyIds: { isEmpty: true } }, take: limit })).map(toRecord);
+      return (await prisma.authority.findMany({ where: { keyIds: { isEmpty: true } }, take: limit })).map(toRecord);
     },
 
     async keepKeyNames(id, names) {

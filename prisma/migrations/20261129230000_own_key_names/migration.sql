@@ -1,0 +1,2 @@
+-- CreateIndex
+CREATE INDEX "authorities_key_ids_idx" ON "authorities" USING GIN ("key_ids");

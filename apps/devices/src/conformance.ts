@@ -2,6 +2,7 @@ import type { DeviceApi } from "@mooring/contracts";
 import { makeCaller } from "@mooring/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeAuthorities } from "./conformance/authorities.ts";
+import { describeBareDevices } from "./conformance/bare-devices.ts";
 import { describeCertificateLife } from "./conformance/certificate-life.ts";
 import { describeClaims } from "./conformance/claims.ts";
 import { describeCertificates, describeSecrets } from "./conformance/credentials.ts";
@@ -51,6 +52,7 @@ export function describeDeviceApi(title: string, open: () => Promise<Harness>): 
     describeSecrets(given);
     describeRotation(given);
     describeRegistration(given);
+    describeBareDevices(given);
     describeKeys(given);
     describeFailures(given);
     describeSessions(given);

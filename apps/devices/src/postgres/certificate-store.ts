@@ -5,6 +5,7 @@ import { createCertificateEnds } from "./certificate-ends.ts";
 import { readCertificates, toCertificate } from "./certificate-views.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 import { insertDeviceEvent } from "./device-event-store.ts";
+import { markActivated } from "./device-store.ts";
 import { insertCertificate } from "./insert-certificate.ts";
 import { isTaken } from "./prisma-errors.ts";
 import { putRevocation, removeHold } from "./revocations.ts";
@@ -92,6 +93,7 @@ async function insertArrival(tx: Transaction, record: Record, arrival: NewArriva
   else if (await isOfAnotherOrigin(tx, deviceId, authorityId)) return "taken";
   else if ((await countUsable(tx, deviceId, by.atMs)) >= activeMax) return "limit";
   await tx.certificate.create({ data: toRow({ ...certificate, deviceId }) });
+  await markActivated(tx, [deviceId], by.atMs);
   await record({ productKey: arrival.device.productKey, deviceId });
   return "inserted";
 }

@@ -76,6 +76,14 @@ export function createDeviceStore({ prisma, pool }: Pick<Database, "prisma" | "p
   };
 }
 
+/**
+ * Has had a certificate, a key or a gateway: never again one that product secrets, claims and authorities may take for a device that has not been here, also when all of that is gone.
+ * The devices are locked.
+ */
+export async function markActivated(tx: Transaction, deviceIds: readonly string[], atMs: number): Promise<void> {
+  await tx.device.updateMany({ where: { id: { in: [...deviceIds] }, activatedAt: null }, data: { activatedAt: new Date(atMs) } });
+}
+
 /** Makes changes to one device wait for each other. Undefined when there is no such device in the tenant. */
 export async function lockDevice(tx: Transaction, tenantId: string, address: DeviceAddress): Promise<Device | undefined> {
   const { productKey, deviceName } = address;

@@ -18,6 +18,8 @@ const insertSql = `WITH made AS (
       WHERE c.device_id = $2::uuid AND c.status IN ('pending', 'active', 'inactive') AND c.not_after > $14 AND a.status <> 'revoked'
         AND (c.supersede_at IS NULL OR c.fingerprint = $13))
     RETURNING device_id
+  ), activated AS (
+    UPDATE devices SET activated_at = $14 WHERE id = (SELECT device_id FROM made) AND activated_at IS NULL
   ), ${recordFrom("$1", "$2::uuid")}`;
 
 /** Ends the transaction with nothing done. */

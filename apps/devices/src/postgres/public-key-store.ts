@@ -2,7 +2,7 @@ import type { DevicePublicKey } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
 import type { PublicKeyStore } from "../ports.ts";
 import type { ChangeLog } from "./change-log.ts";
-import { lockDevice } from "./device-store.ts";
+import { lockDevice, markActivated } from "./device-store.ts";
 
 export function createPublicKeyStore({ prisma }: Pick<Database, "prisma">, log: ChangeLog): PublicKeyStore {
   return {
@@ -15,6 +15,7 @@ export function createPublicKeyStore({ prisma }: Pick<Database, "prisma">, log: 
         if (known !== null) return toPublicKey(known);
         if ((await tx.devicePublicKey.count({ where: { deviceId } })) >= max) return "limit";
         const stored = await tx.devicePublicKey.create({ data: { deviceId, ...key, createdAt: new Date(createdAtMs) } });
+        await markActivated(tx, [deviceId], createdAtMs);
         await record(row);
         return toPublicKey(stored);
       }),

@@ -11,6 +11,7 @@ import {
 import type { Database } from "@mooring/db";
 import type { TopologyFault, TopologyStore } from "../ports.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
+import { markActivated } from "./device-store.ts";
 
 interface FoundColumns {
   readonly id: string;
@@ -55,6 +56,8 @@ export function createTopologyStore({ pool }: Pick<Database, "pool">, log: Chang
         if (fresh.length > 0 && count + fresh.length > max) return { fault: "limit", at: subDevices.length - 1 };
         const rows = fresh.map(({ deviceId }) => ({ deviceId, gatewayId: gateway.deviceId, addedAt: new Date(atMs) }));
         await tx.subDevice.createMany({ data: rows });
+        const ids = rows.map(({ deviceId }) => deviceId);
+        await markActivated(tx, ids, atMs);
         for (const device of fresh) await record(device);
         return { added };
       }),

@@ -76,10 +76,13 @@ export interface AuthorityStore {
   findIssuing(tenantId: string): Promise<IssuingAuthority | undefined>;
   /** Answers the tenant's authority: the given one, or the one that was there first. */
   insertIssuing(authority: IssuingAuthority): Promise<IssuingAuthority>;
-  /** Retires the authority `before`, which gives its root's key up, and puts the other in its place. False when `before` does not issue any more. */
-  replaceIssuing(before: string, authority: IssuingAuthority): Promise<boolean>;
-  /** With the last list that the key has signed. */
-  removeRootKey(authorityId: string, last: RootList): Promise<void>;
+  /**
+   * Retires the authority `before`, which gives its root's key up, and puts the other in its place. False when `before` does not issue any more, or its root's key was taken
+   * since it was read.
+   */
+  replaceIssuing(before: IssuingAuthority, authority: IssuingAuthority): Promise<boolean>;
+  /** With the last list that the key has signed. False when the authority does not issue any more, or the key is not with it. */
+  removeRootKey(authorityId: string, last: RootList): Promise<boolean>;
   keepRootList(authorityId: string, list: RootList): Promise<void>;
   /**
    * From `retired` to `revoked`; one that is revoked stays as it is. Undefined for one that issues. Committed with the changes that make gateways look at its

@@ -41,8 +41,7 @@ export function createOwnAuthorityOperations(deps: OwnAuthorityDeps): OwnAuthori
       // A root that was taken away stays away: its key was given for these signatures.
       const isAway = before.sealedRoot === undefined;
       const next = isAway ? { ...made, sealedRoot: undefined, rootList: await lastList(tenantId, root) } : made;
-      if (!(await authorities.replaceIssuing(before.id, next)))
-        throw new PlatformError("failedPrecondition", "the authority was replaced by somebody else meanwhile");
+      if (!(await authorities.replaceIssuing(before, next))) throw changedMeanwhile();
       return toAuthority(next, deps);
     },
 
@@ -73,11 +72,15 @@ export function createOwnAuthorityOperations(deps: OwnAuthorityDeps): OwnAuthori
       const tenantId = tenantOf(caller);
       const record = await ensureTenantAuthority(deps, tenantId);
       const root = openRoot(sealer, record, undefined);
-      await authorities.removeRootKey(record.id, await lastList(tenantId, root));
+      // Before it is given: an answer that is lost loses the key, and none is both given and kept.
+      if (!(await authorities.removeRootKey(record.id, await lastList(tenantId, root)))) throw changedMeanwhile();
       return { rootKeyPem: root.privateKeyPem, rootPem: record.rootPem };
     },
   };
 }
+
+const changedMeanwhile = (): PlatformError =>
+  new PlatformError("failedPrecondition", "the authority was replaced, or its root's key taken, by somebody else meanwhile");
 
 /** What pki calls the key of an authority is to the caller the root's. */
 function renamePointer(error: unknown): never {

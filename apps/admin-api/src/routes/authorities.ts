@@ -224,6 +224,8 @@ function ownRoutes(app: Routes, { devices }: Pick<Services, "devices">): void {
       schema: {
         tags,
         summary: "Gives the private key of the tenant's root out and keeps it no longer",
+        description:
+          "The key is removed before the answer is sent. If the answer is lost, so is the key: devices and the issuing authority go on, and no other issuing authority can be made or revoked.",
         querystring: noQuery,
         response: { 200: z.object({ rootKeyPem: z.string().describe("Shown in this answer and never again."), rootPem: z.string() }) },
       },

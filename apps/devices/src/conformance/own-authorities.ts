@@ -149,4 +149,22 @@ export function describeOwnAuthorities(given: () => Harness): void {
       expect(isOn(next.list, old.certificatePem)).toBe(true);
     });
   });
+
+  describe("a root's key that is taken", () => {
+    test("is not kept, whatever rotates at the same time, and is given to one caller alone", async () => {
+      const { api } = given();
+      for (let round = 0; round < 5; round++) {
+        const owner = makeCaller();
+        await makeDevice(api, owner);
+        const ask = [api.takeRootKey(owner, {}), api.rotateAuthority(owner, {}), api.takeRootKey(owner, {})];
+        const [first, rotated, second] = await Promise.allSettled(ask);
+        const given = [first, second].filter((answer) => answer?.status === "fulfilled");
+        for (const answer of [first, rotated, second])
+          if (answer?.status === "rejected") expect(answer.reason).toMatchObject({ code: "failedPrecondition" });
+        expect(given.length).toBeLessThan(2);
+        const { authorities } = await api.listAuthorities(owner, {});
+        expect(authorities.some(({ hasRootKey }) => hasRootKey)).toBe(given.length === 0);
+      }
+    });
+  });
 }

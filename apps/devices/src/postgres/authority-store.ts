@@ -28,7 +28,8 @@ export function createAuthorityStore({ prisma, pool }: Pick<Database, "prisma" |
 
     replaceIssuing: (before, authority) =>
       prisma.$transaction(async (tx) => {
-        const where = { id: before, kind: "own", status: "active" };
+        // Each of two that change it waits for the other, and then finds another row than it has read.
+        const where = { id: before.id, kind: "own", status: "active", sealedRoot: before.sealedRoot ?? null };
         const { count } = await tx.authority.updateMany({
           where,
           data: { status: "retired", sealedRoot: null, rootList: null, rootListDue: null },
@@ -38,7 +39,8 @@ export function createAuthorityStore({ prisma, pool }: Pick<Database, "prisma" |
       }),
 
     async removeRootKey(id, last) {
-      await prisma.authority.updateMany({ where: { id }, data: { sealedRoot: null, ...rootListColumns(last) } });
+      const where = { id, kind: "own", status: "active", sealedRoot: { not: null } };
+      return (await prisma.authority.updateMany({ where, data: { sealedRoot: null, ...rootListColumns(last) } })).count > 0;
     },
 
     async keepRootList(id, list) {

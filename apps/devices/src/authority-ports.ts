@@ -113,6 +113,8 @@ export interface AuthorityStore {
   findCandidates(hints: IssuerHints, limit: number): Promise<readonly AuthorityRecord[]>;
   /** Whether an own one, of any tenant and in any state, or its root has a key of one of these names. */
   hasOwnKey(keyIds: readonly string[]): Promise<boolean>;
+  /** Whether the tenant has revoked a key of this name as compromised; see compromised-keys.ts. */
+  isCompromised(tenantId: string, keyDigest: string): Promise<boolean>;
   /** Those of before keys' names were kept, at most `limit`. */
   listUnnamed(limit: number): Promise<readonly AuthorityRecord[]>;
   keepKeyNames(authorityId: string, names: KeyNames): Promise<void>;

@@ -5,6 +5,7 @@ import { describeAuthorities } from "./conformance/authorities.ts";
 import { describeBareDevices } from "./conformance/bare-devices.ts";
 import { describeCertificateLife } from "./conformance/certificate-life.ts";
 import { describeClaims } from "./conformance/claims.ts";
+import { describeCompromisedKeys } from "./conformance/compromised-keys.ts";
 import { describeCertificates, describeSecrets } from "./conformance/credentials.ts";
 import { describeEnrollment } from "./conformance/enrollment.ts";
 import { describeFailures } from "./conformance/failures.ts";
@@ -42,6 +43,7 @@ export function describeDeviceApi(title: string, open: () => Promise<Harness>): 
     describeTopology(given);
     describeCertificates(given);
     describeCertificateLife(given);
+    describeCompromisedKeys(given);
     describeEnrollment(given);
     describeAuthorities(given);
     describeForeignAuthorities(given);

@@ -6,6 +6,7 @@ import { type CertificateIdentity, readAuthority, readCertificateTimes, readIden
 import type { AuthorityRecord, AuthorityStore } from "./authority-ports.ts";
 import { activeCertificatesMax, refuseOutcome } from "./certificates.ts";
 import type { ClaimStore } from "./claim-ports.ts";
+import { assertKeyKept, keyDigestOf } from "./compromised-keys.ts";
 import { readOneDer } from "./foreign-authorities.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
 import { listFault } from "./list-rules.ts";
@@ -58,6 +59,8 @@ export function createWelcome(deps: ForeignCertificateDeps & { readonly suspensi
         continue;
       }
       if ((await authorities.findRevocation(authority.id, identity.serial, authority.list?.mode === "off")) !== undefined) return "revoked";
+      const pem = new X509Certificate(der).toString();
+      if (await authorities.isCompromised(authority.tenantId, keyDigestOf(pem))) return "revoked";
       if (await deps.suspensions.has(authority.tenantId)) return suspendedReason;
       const arrival = createArrival(der, identity, authority, clock.now());
       if (arrival === undefined) return "odd-device-name";
@@ -154,6 +157,7 @@ export function createForeignCertificateOperations(
       const device = await devices.find({ tenantId }, parseAddress(request));
       if (device === undefined) throw noDevice();
       const certificate = await readForeignLeaf(deps, tenantId, request.certificatePem);
+      await assertKeyKept(deps.authorities, { tenantId, certificatePem: certificate.pem, pointer: "/certificatePem" });
       if (await claims.hasCertificate(certificate.fingerprint)) refuseOutcome("taken");
       const { deviceId } = device;
       refuseOutcome(await certificates.insert({ ...certificate, deviceId }, { activeMax: activeCertificatesMax, nowMs: clock.now() }));

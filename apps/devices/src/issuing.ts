@@ -6,6 +6,7 @@ import type { IssuedDeviceCertificate, issueDeviceCertificate, Sealer } from "@m
 import { openTenantAuthority } from "./authority.ts";
 import type { AuthorityStore } from "./authority-ports.ts";
 import { type FilledProfile, fillProfile } from "./certificate-profile.ts";
+import { assertKeyKept } from "./compromised-keys.ts";
 import type { NewCertificate, ProductStore } from "./ports.ts";
 import { placesUnder } from "./status-places.ts";
 
@@ -28,7 +29,7 @@ export interface Issued<T> {
   readonly certificate: Omit<NewCertificate, "deviceId">;
 }
 
-/** `issue` is given everything but the key. Throws what it throws, and invalidArgument for a validity that the product does not allow. */
+/** `issue` is given everything but the key. Throws what it throws, and invalidArgument for a validity that the product does not allow or a key that was revoked as compromised. */
 export async function issueFor<T extends IssuedDeviceCertificate>(
   deps: IssuingDeps,
   subject: Subject,
@@ -45,6 +46,7 @@ export async function issueFor<T extends IssuedDeviceCertificate>(
     ...{ productKey, deviceName, organization, organizationalUnit, validityDays: days, nowMs: deps.clock.now() },
     ...(places && { statusPlaces: places }),
   });
+  await assertKeyKept(deps.authorities, { tenantId, certificatePem: made.certificatePem, pointer: "/csrPem" });
   const certificate = {
     fingerprint: made.fingerprintSha256,
     serial: made.serial,

@@ -155,10 +155,15 @@ export interface CertificateStore {
   find(deviceId: string, fingerprint: string): Promise<Certificate | undefined>;
   /** Those that work or may, not yet replaced, with their authorities' certificates; at most `limit`. */
   listUsable(deviceId: string, nowMs: number, limit: number): Promise<readonly UsableCertificate[]>;
-  /** A certificate already revoked stays as it is. Undefined when the device has none with this fingerprint. */
+  /**
+   * A certificate already revoked stays as it is. As `keyCompromise`, all certificates of the tenant with its key are revoked, and the key is kept as compromised. Undefined when the device has none with this
+   * fingerprint.
+   */
   revoke(device: Device, fingerprint: string, revocation: Revocation): Promise<Certificate | undefined>;
   /** From `pending`, `active` or `inactive`; undefined when it is none of these any more. */
   setStatus(device: Device, fingerprint: string, status: "active" | "inactive", nowMs: number): Promise<Certificate | undefined>;
+  /** Names the keys of certificates of before they were named, `limit` at most. Answers how many there were. */
+  nameKeys(limit: number): Promise<number>;
   /** Brings certificates whose overlap is over to their end. Answers how many there were, `limit` at most. */
   supersedeDue(nowMs: number, limit: number): Promise<number>;
   /** Records that certificates end soon, or have ended, once for each of these moments. Answers how many there were, `limit` at most. */

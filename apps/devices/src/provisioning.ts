@@ -21,6 +21,7 @@ import { issueDeviceCertificate, issueDeviceKeyPair, readIdentity } from "@moori
 import { activeCertificatesMax } from "./certificates.ts";
 import { fillNamePattern, type Parameters, parseParameters, serialOf } from "./claim-input.ts";
 import type { ClaimCredential, ClaimStore } from "./claim-ports.ts";
+import { assertKeyKept } from "./compromised-keys.ts";
 import type { FailureBook } from "./failure-book.ts";
 import type { AskHook } from "./hook.ts";
 import { createIssuerCheck } from "./issuer-check.ts";
@@ -135,6 +136,7 @@ export function createProvisioningOperations(deps: ProvisioningDeps, conclude: C
     if (ownershipToken !== undefined) {
       if (csrPem !== undefined) throw invalidField("/csrPem", "goes without an ownership token");
       const owned = openOwnership(sealer, claim, ownershipToken, clock.now());
+      await assertKeyKept(deps.authorities, { ...claim, certificatePem: owned.pem, pointer: "/ownershipToken" });
       return { certificate: owned, chainPem: owned.pem };
     }
     if (csrPem === undefined) throw invalidField("/csrPem", "is missing");

@@ -14,6 +14,9 @@ const endEveryMs = 1_000;
 /** One transaction's worth; other changes wait for it. */
 const endsMax = 200;
 
+/** Certificates of before their keys were named, per step. */
+const namedMax = 500;
+
 export interface UpkeepDeps {
   readonly stores: Pick<DeviceStores, "authorities" | "lists" | "changes" | "certificates">;
   readonly clock: Clock;
@@ -23,6 +26,7 @@ export interface UpkeepDeps {
 /** What time alone changes: the feed is kept from growing without end, certificates come to theirs. Any number of processes may run it. */
 export function startUpkeep({ stores, clock, log }: UpkeepDeps): Running {
   const { authorities, lists, changes, certificates } = stores;
+  let isNamed = false;
   let removedAtMs = Number.NEGATIVE_INFINITY;
   const step = async (signal: AbortSignal): Promise<void> => {
     if (performance.now() - removedAtMs >= removeEveryMs) {
@@ -36,6 +40,8 @@ export function startUpkeep({ stores, clock, log }: UpkeepDeps): Running {
     const superseded = await certificates.supersedeDue(clock.now(), endsMax);
     const noticed = await certificates.noticeEnds(clock.now(), endsMax);
     const overdue = await lists.tellOverdue(clock.now(), endsMax);
+    const named = isNamed ? 0 : await certificates.nameKeys(namedMax);
+    isNamed ||= named < namedMax;
     if (overdue > 0) log.warn({ overdue }, "revocation lists of registered authorities have become too old");
     if (superseded > 0 || noticed > 0) log.debug({ superseded, noticed }, "certificates came to their end, or near it");
     if (superseded < endsMax && noticed < endsMax && overdue < endsMax) await pause(endEveryMs, signal);

@@ -64,6 +64,8 @@ export function certificateRoutes(app: Routes, { devices }: Services): void {
       schema: {
         tags,
         summary: "Revokes a certificate; connections made with it end within 2 s. Idempotent",
+        description:
+          "With the reason keyCompromise all certificates of the tenant that carry the same key are revoked, and that key is certified no more.",
         params: z.strictObject({ ...devicePath.shape, fingerprint }),
         querystring: noQuery,
         // Fastify gives the schema null when there is no body.

@@ -8,11 +8,25 @@ import { isTaken } from "./prisma-errors.ts";
 
 const issuingSql = "SELECT * FROM authorities WHERE tenant_id = ANY($1::uuid[]) AND kind = 'own' AND status = 'active'";
 
+interface CompromisedColumns {
+  readonly tenant_id: string;
+  readonly key_digest: string;
+}
+
+const compromisedSql = `SELECT tenant_id, key_digest FROM compromised_keys
+WHERE (tenant_id, key_digest) IN (SELECT * FROM unnest($1::uuid[], $2::text[]))`;
+
 export function createAuthorityStore({ prisma, pool }: Pick<Database, "prisma" | "pool">, log: ChangeLog): AuthorityStore {
   // Asked for by every certificate that is issued, so it is plain SQL, and one statement for those that ask at once.
   const findIssuing = gather(async (tenantIds) => {
     const { rows } = await pool.query<SqlRow>({ name: "authority-issuing", text: issuingSql, values: [tenantIds] });
     return new Map(rows.map((row) => toRecord(fromSql(row)) as IssuingAuthority).map((record) => [record.tenantId, record]));
+  });
+  const findCompromised = gather(async (keys) => {
+    const pairs = keys.map((key) => key.split("\n"));
+    const values = [pairs.map(([tenantId]) => tenantId), pairs.map(([, keyDigest]) => keyDigest)];
+    const { rows } = await pool.query<CompromisedColumns>({ name: "compromised-keys", text: compromisedSql, values });
+    return new Map(rows.map((row) => [`${row.tenant_id}\n${row.key_digest}`, row]));
   });
   const recordOf = (row: AuthorityRow | null): AuthorityRecord | undefined => (row === null ? undefined : toRecord(row));
 
@@ -105,6 +119,8 @@ export function createAuthorityStore({ prisma, pool }: Pick<Database, "prisma" |
     },
 
     ...createForeignAuthorityStore(prisma, log),
+
+    isCompromised: async (tenantId, keyDigest) => (await findCompromised(`${tenantId}\n${keyDigest}`)) !== undefined,
 
     async revocations(authorityId, nowMs, limit) {
       const where = { authorityId, notAfter: { gt: new Date(nowMs) } };

@@ -1,9 +1,11 @@
 import type { Device } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
+import { keyDigestOf } from "../compromised-keys.ts";
 import type { CertificateStore, NewArrival, NewCertificate } from "../ports.ts";
 import { createCertificateEnds } from "./certificate-ends.ts";
 import { readCertificates, toCertificate } from "./certificate-views.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
+import { revokeKey } from "./compromised-keys.ts";
 import { insertDeviceEvent } from "./device-event-store.ts";
 import { markActivated } from "./device-store.ts";
 import { insertCertificate } from "./insert-certificate.ts";
@@ -37,7 +39,7 @@ export function createCertificateStore({ prisma }: Pick<Database, "prisma">, log
       return rows.map((row) => ({ certificate: toCertificate(row), pem: row.pem, issuingPem: row.authority.issuingPem }));
     },
 
-    revoke: ({ deviceId, productKey }, fingerprint, { revokedAtMs, reason }) =>
+    revoke: ({ tenantId, deviceId, productKey }, fingerprint, { revokedAtMs, reason }) =>
       log.commit(async (tx, record) => {
         const at = new Date(revokedAtMs);
         // The condition on revoked_at makes the first of two revocations count.
@@ -48,6 +50,9 @@ export function createCertificateStore({ prisma }: Pick<Database, "prisma">, log
         const row = await tx.certificate.findFirst({ where: { fingerprint, deviceId } });
         if (count > 0 && row !== null) await putRevocation(tx, row, { at, reason });
         if (count > 0) await record({ productKey, deviceId });
+        if (row !== null && reason === "keyCompromise")
+          for (const affected of await revokeKey(tx, { tenantId, keyDigest: keyDigestOf(row.pem), at }))
+            await record({ productKey: affected });
         return row === null ? undefined : toCertificate(row);
       }),
 
@@ -64,6 +69,13 @@ export function createCertificateStore({ prisma }: Pick<Database, "prisma">, log
         await record({ productKey, deviceId });
         return toCertificate(row);
       }),
+
+    async nameKeys(limit) {
+      const rows = await prisma.certificate.findMany({ where: { keyDigest: null }, select: { fingerprint: true, pem: true }, take: limit });
+      for (const { fingerprint, pem } of rows)
+        await prisma.certificate.updateMany({ where: { fingerprint }, data: { keyDigest: keyDigestOf(pem) } });
+      return rows.length;
+    },
 
     ...createCertificateEnds(log),
   };
@@ -122,5 +134,5 @@ async function createDevice(tx: Transaction, device: Device, by: NewArrival["by"
 export function toRow(certificate: NewCertificate) {
   const { fingerprint, deviceId, authorityId, route = "", serial, subject, status, pem, notBeforeMs, notAfterMs } = certificate;
   const validity = { notBefore: new Date(notBeforeMs), notAfter: new Date(notAfterMs) };
-  return { fingerprint, deviceId, authorityId, route, serial, subject, status, pem, ...validity };
+  return { keyDigest: keyDigestOf(pem), fingerprint, deviceId, authorityId, route, serial, subject, status, pem, ...validity };
 }

@@ -1,4 +1,5 @@
 // A certificate of a device, in four trips to the database: BEGIN, the device's lock, the row with its record in the feed, COMMIT.
+import { keyDigestOf } from "../compromised-keys.ts";
 import type { CertificateStore, InsertLimits, NewCertificate } from "../ports.ts";
 import { type ChangeLog, recordFrom, type SqlTransaction } from "./change-log.ts";
 import { isTaken } from "./prisma-errors.ts";
@@ -11,8 +12,8 @@ const supersedeSql = "UPDATE certificates SET supersede_at = $3 WHERE fingerprin
 
 /** Those that count are the usable ones of certificate-store.ts; one that is superseded by this one counts still. */
 const insertSql = `WITH made AS (
-    INSERT INTO certificates (fingerprint, route, device_id, authority_id, serial, subject, pem, not_before, not_after, status, claim_id)
-    SELECT $3, $4, $2::uuid, $5::uuid, $6, $7, $8, $9, $10, $11,
+    INSERT INTO certificates (fingerprint, route, device_id, authority_id, serial, subject, pem, not_before, not_after, status, key_digest, claim_id)
+    SELECT $3, $4, $2::uuid, $5::uuid, $6, $7, $8, $9, $10, $11, $16,
       (SELECT claim_id FROM certificates WHERE fingerprint = $12 AND device_id = $2::uuid LIMIT 1)
     WHERE $15 > (SELECT count(*) FROM certificates c JOIN authorities a ON a.id = c.authority_id
       WHERE c.device_id = $2::uuid AND c.status IN ('pending', 'active', 'inactive') AND c.not_after > $14 AND a.status <> 'revoked'
@@ -55,7 +56,7 @@ async function insert(client: SqlTransaction, certificate: NewCertificate, limit
     if (rowCount === 0) throw new Refused("stale");
   }
   const row = [fingerprint, route, authorityId, serial, subject, pem, new Date(notBeforeMs), new Date(notAfterMs), status];
-  const counted = [renewed, supersede?.fingerprint ?? null, new Date(nowMs), activeMax];
+  const counted = [renewed, supersede?.fingerprint ?? null, new Date(nowMs), activeMax, keyDigestOf(pem)];
   const values = [device.product_key, deviceId, ...row, ...counted];
   const { rowCount } = await client.query({ name: "certificate-insert", text: insertSql, values });
   if (rowCount === 0) throw new Refused("limit");

@@ -67,6 +67,11 @@ export type Device = Prisma.DeviceModel
  */
 export type Certificate = Prisma.CertificateModel
 /**
+ * Model CompromisedKey
+ * 
+ */
+export type CompromisedKey = Prisma.CompromisedKeyModel
+/**
  * Model Revocation
  * 
  */

@@ -407,6 +407,7 @@ export const ModelName = {
   Product: 'Product',
   Device: 'Device',
   Certificate: 'Certificate',
+  CompromisedKey: 'CompromisedKey',
   Revocation: 'Revocation',
   Authority: 'Authority',
   Claim: 'Claim',
@@ -457,7 +458,7 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
     omit: GlobalOmitOptions
   }
   meta: {
-    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "revocation" | "authority" | "claim" | "claimFailure" | "suspendedTenant" | "deviceChange" | "deviceEvent" | "subDevice" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "shadowReport" | "shadowSaid" | "thingModelVersion" | "thingModelFieldNumbers"
+    modelProps: "tenant" | "apiKey" | "product" | "device" | "certificate" | "compromisedKey" | "revocation" | "authority" | "claim" | "claimFailure" | "suspendedTenant" | "deviceChange" | "deviceEvent" | "subDevice" | "devicePublicKey" | "connectionFailure" | "logRecord" | "logConsumer" | "propertyPoint" | "historyCursor" | "deviceConnection" | "subscription" | "deadLetter" | "discardedLetter" | "refusal" | "call" | "mqttSession" | "mqttSubscription" | "mqttMessage" | "mqttQueued" | "mqttReceived" | "mqttRetained" | "shadow" | "shadowChange" | "shadowCursor" | "shadowRemoval" | "shadowRefusal" | "shadowReport" | "shadowSaid" | "thingModelVersion" | "thingModelFieldNumbers"
     txIsolationLevel: TransactionIsolationLevel
   }
   model: {
@@ -828,6 +829,80 @@ export type TypeMap<ExtArgs extends runtime.Types.Extensions.InternalArgs = runt
         count: {
           args: Prisma.CertificateCountArgs<ExtArgs>
           result: runtime.Types.Utils.Optional<Prisma.CertificateCountAggregateOutputType> | number
+        }
+      }
+    }
+    CompromisedKey: {
+      payload: Prisma.$CompromisedKeyPayload<ExtArgs>
+      fields: Prisma.CompromisedKeyFieldRefs
+      operations: {
+        findUnique: {
+          args: Prisma.CompromisedKeyFindUniqueArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload> | null
+        }
+        findUniqueOrThrow: {
+          args: Prisma.CompromisedKeyFindUniqueOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload>
+        }
+        findFirst: {
+          args: Prisma.CompromisedKeyFindFirstArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload> | null
+        }
+        findFirstOrThrow: {
+          args: Prisma.CompromisedKeyFindFirstOrThrowArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload>
+        }
+        findMany: {
+          args: Prisma.CompromisedKeyFindManyArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload>[]
+        }
+        create: {
+          args: Prisma.CompromisedKeyCreateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload>
+        }
+        createMany: {
+          args: Prisma.CompromisedKeyCreateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        createManyAndReturn: {
+          args: Prisma.CompromisedKeyCreateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload>[]
+        }
+        delete: {
+          args: Prisma.CompromisedKeyDeleteArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload>
+        }
+        update: {
+          args: Prisma.CompromisedKeyUpdateArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload>
+        }
+        deleteMany: {
+          args: Prisma.CompromisedKeyDeleteManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateMany: {
+          args: Prisma.CompromisedKeyUpdateManyArgs<ExtArgs>
+          result: BatchPayload
+        }
+        updateManyAndReturn: {
+          args: Prisma.CompromisedKeyUpdateManyAndReturnArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload>[]
+        }
+        upsert: {
+          args: Prisma.CompromisedKeyUpsertArgs<ExtArgs>
+          result: runtime.Types.Utils.PayloadToResult<Prisma.$CompromisedKeyPayload>
+        }
+        aggregate: {
+          args: Prisma.CompromisedKeyAggregateArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.AggregateCompromisedKey>
+        }
+        groupBy: {
+          args: Prisma.CompromisedKeyGroupByArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.CompromisedKeyGroupByOutputType>[]
+        }
+        count: {
+          args: Prisma.CompromisedKeyCountArgs<ExtArgs>
+          result: runtime.Types.Utils.Optional<Prisma.CompromisedKeyCountAggregateOutputType> | number
         }
       }
     }
@@ -3555,10 +3630,20 @@ export const CertificateScalarFieldEnum = {
   noticed: 'noticed',
   revokedAt: 'revokedAt',
   revocationReason: 'revocationReason',
+  keyDigest: 'keyDigest',
   claimId: 'claimId'
 } as const
 
 export type CertificateScalarFieldEnum = (typeof CertificateScalarFieldEnum)[keyof typeof CertificateScalarFieldEnum]
+
+
+export const CompromisedKeyScalarFieldEnum = {
+  tenantId: 'tenantId',
+  keyDigest: 'keyDigest',
+  revokedAt: 'revokedAt'
+} as const
+
+export type CompromisedKeyScalarFieldEnum = (typeof CompromisedKeyScalarFieldEnum)[keyof typeof CompromisedKeyScalarFieldEnum]
 
 
 export const RevocationScalarFieldEnum = {
@@ -4382,6 +4467,7 @@ export type GlobalOmitConfig = {
   product?: Prisma.ProductOmit
   device?: Prisma.DeviceOmit
   certificate?: Prisma.CertificateOmit
+  compromisedKey?: Prisma.CompromisedKeyOmit
   revocation?: Prisma.RevocationOmit
   authority?: Prisma.AuthorityOmit
   claim?: Prisma.ClaimOmit

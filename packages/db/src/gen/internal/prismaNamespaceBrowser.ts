@@ -56,6 +56,7 @@ export const ModelName = {
   Product: 'Product',
   Device: 'Device',
   Certificate: 'Certificate',
+  CompromisedKey: 'CompromisedKey',
   Revocation: 'Revocation',
   Authority: 'Authority',
   Claim: 'Claim',
@@ -204,10 +205,20 @@ export const CertificateScalarFieldEnum = {
   noticed: 'noticed',
   revokedAt: 'revokedAt',
   revocationReason: 'revocationReason',
+  keyDigest: 'keyDigest',
   claimId: 'claimId'
 } as const
 
 export type CertificateScalarFieldEnum = (typeof CertificateScalarFieldEnum)[keyof typeof CertificateScalarFieldEnum]
+
+
+export const CompromisedKeyScalarFieldEnum = {
+  tenantId: 'tenantId',
+  keyDigest: 'keyDigest',
+  revokedAt: 'revokedAt'
+} as const
+
+export type CompromisedKeyScalarFieldEnum = (typeof CompromisedKeyScalarFieldEnum)[keyof typeof CompromisedKeyScalarFieldEnum]
 
 
 export const RevocationScalarFieldEnum = {

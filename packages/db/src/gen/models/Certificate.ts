@@ -49,6 +49,7 @@ export type CertificateMinAggregateOutputType = {
   noticed: number | null
   revokedAt: Date | null
   revocationReason: string | null
+  keyDigest: string | null
   claimId: string | null
 }
 
@@ -67,6 +68,7 @@ export type CertificateMaxAggregateOutputType = {
   noticed: number | null
   revokedAt: Date | null
   revocationReason: string | null
+  keyDigest: string | null
   claimId: string | null
 }
 
@@ -85,6 +87,7 @@ export type CertificateCountAggregateOutputType = {
   noticed: number
   revokedAt: number
   revocationReason: number
+  keyDigest: number
   claimId: number
   _all: number
 }
@@ -113,6 +116,7 @@ export type CertificateMinAggregateInputType = {
   noticed?: true | runtime.Types.Skip
   revokedAt?: true | runtime.Types.Skip
   revocationReason?: true | runtime.Types.Skip
+  keyDigest?: true | runtime.Types.Skip
   claimId?: true | runtime.Types.Skip
 }
 
@@ -131,6 +135,7 @@ export type CertificateMaxAggregateInputType = {
   noticed?: true | runtime.Types.Skip
   revokedAt?: true | runtime.Types.Skip
   revocationReason?: true | runtime.Types.Skip
+  keyDigest?: true | runtime.Types.Skip
   claimId?: true | runtime.Types.Skip
 }
 
@@ -149,6 +154,7 @@ export type CertificateCountAggregateInputType = {
   noticed?: true | runtime.Types.Skip
   revokedAt?: true | runtime.Types.Skip
   revocationReason?: true | runtime.Types.Skip
+  keyDigest?: true | runtime.Types.Skip
   claimId?: true | runtime.Types.Skip
   _all?: true | runtime.Types.Skip
 }
@@ -254,6 +260,7 @@ export type CertificateGroupByOutputType = {
   noticed: number
   revokedAt: Date | null
   revocationReason: string | null
+  keyDigest: string | null
   claimId: string | null
   _count: CertificateCountAggregateOutputType | null
   _avg: CertificateAvgAggregateOutputType | null
@@ -295,6 +302,7 @@ export type CertificateWhereInput = {
   noticed?: Prisma.IntFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
   claimId?: Prisma.UuidNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
   device?: Prisma.XOR<Prisma.DeviceScalarRelationFilter, Prisma.DeviceWhereInput> | runtime.Types.Skip
   authority?: Prisma.XOR<Prisma.AuthorityScalarRelationFilter, Prisma.AuthorityWhereInput> | runtime.Types.Skip
@@ -315,6 +323,7 @@ export type CertificateOrderByWithRelationInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  keyDigest?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   claimId?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   device?: Prisma.DeviceOrderByWithRelationInput | runtime.Types.Skip
   authority?: Prisma.AuthorityOrderByWithRelationInput | runtime.Types.Skip
@@ -340,6 +349,7 @@ export type CertificateWhereUniqueInput = Prisma.AtLeast<{
   noticed?: Prisma.IntFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
   claimId?: Prisma.UuidNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
   device?: Prisma.XOR<Prisma.DeviceScalarRelationFilter, Prisma.DeviceWhereInput> | runtime.Types.Skip
   authority?: Prisma.XOR<Prisma.AuthorityScalarRelationFilter, Prisma.AuthorityWhereInput> | runtime.Types.Skip
@@ -360,6 +370,7 @@ export type CertificateOrderByWithAggregationInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
+  keyDigest?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   claimId?: Prisma.SortOrderInput | Prisma.SortOrder | runtime.Types.Skip
   _count?: Prisma.CertificateCountOrderByAggregateInput | runtime.Types.Skip
   _avg?: Prisma.CertificateAvgOrderByAggregateInput | runtime.Types.Skip
@@ -386,6 +397,7 @@ export type CertificateScalarWhereWithAggregatesInput = {
   noticed?: Prisma.IntWithAggregatesFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableWithAggregatesFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableWithAggregatesFilter<"Certificate"> | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.StringNullableWithAggregatesFilter<"Certificate"> | string | null | runtime.Types.Skip
   claimId?: Prisma.UuidNullableWithAggregatesFilter<"Certificate"> | string | null | runtime.Types.Skip
 }
 
@@ -402,6 +414,7 @@ export type CertificateCreateInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  keyDigest?: string | null | runtime.Types.Skip
   claimId?: string | null | runtime.Types.Skip
   device: Prisma.DeviceCreateNestedOneWithoutCertificatesInput
   authority: Prisma.AuthorityCreateNestedOneWithoutCertificatesInput
@@ -422,6 +435,7 @@ export type CertificateUncheckedCreateInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  keyDigest?: string | null | runtime.Types.Skip
   claimId?: string | null | runtime.Types.Skip
 }
 
@@ -438,6 +452,7 @@ export type CertificateUpdateInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   device?: Prisma.DeviceUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
   authority?: Prisma.AuthorityUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
@@ -458,6 +473,7 @@ export type CertificateUncheckedUpdateInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
@@ -476,6 +492,7 @@ export type CertificateCreateManyInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  keyDigest?: string | null | runtime.Types.Skip
   claimId?: string | null | runtime.Types.Skip
 }
 
@@ -492,6 +509,7 @@ export type CertificateUpdateManyMutationInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
@@ -510,6 +528,7 @@ export type CertificateUncheckedUpdateManyInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
@@ -548,6 +567,7 @@ export type CertificateCountOrderByAggregateInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  keyDigest?: Prisma.SortOrder | runtime.Types.Skip
   claimId?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -570,6 +590,7 @@ export type CertificateMaxOrderByAggregateInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  keyDigest?: Prisma.SortOrder | runtime.Types.Skip
   claimId?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -588,6 +609,7 @@ export type CertificateMinOrderByAggregateInput = {
   noticed?: Prisma.SortOrder | runtime.Types.Skip
   revokedAt?: Prisma.SortOrder | runtime.Types.Skip
   revocationReason?: Prisma.SortOrder | runtime.Types.Skip
+  keyDigest?: Prisma.SortOrder | runtime.Types.Skip
   claimId?: Prisma.SortOrder | runtime.Types.Skip
 }
 
@@ -692,6 +714,7 @@ export type CertificateCreateWithoutDeviceInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  keyDigest?: string | null | runtime.Types.Skip
   claimId?: string | null | runtime.Types.Skip
   authority: Prisma.AuthorityCreateNestedOneWithoutCertificatesInput
 }
@@ -710,6 +733,7 @@ export type CertificateUncheckedCreateWithoutDeviceInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  keyDigest?: string | null | runtime.Types.Skip
   claimId?: string | null | runtime.Types.Skip
 }
 
@@ -757,6 +781,7 @@ export type CertificateScalarWhereInput = {
   noticed?: Prisma.IntFilter<"Certificate"> | number | runtime.Types.Skip
   revokedAt?: Prisma.DateTimeNullableFilter<"Certificate"> | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.StringNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
   claimId?: Prisma.UuidNullableFilter<"Certificate"> | string | null | runtime.Types.Skip
 }
 
@@ -773,6 +798,7 @@ export type CertificateCreateWithoutAuthorityInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  keyDigest?: string | null | runtime.Types.Skip
   claimId?: string | null | runtime.Types.Skip
   device: Prisma.DeviceCreateNestedOneWithoutCertificatesInput
 }
@@ -791,6 +817,7 @@ export type CertificateUncheckedCreateWithoutAuthorityInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  keyDigest?: string | null | runtime.Types.Skip
   claimId?: string | null | runtime.Types.Skip
 }
 
@@ -834,6 +861,7 @@ export type CertificateCreateManyDeviceInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  keyDigest?: string | null | runtime.Types.Skip
   claimId?: string | null | runtime.Types.Skip
 }
 
@@ -850,6 +878,7 @@ export type CertificateUpdateWithoutDeviceInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   authority?: Prisma.AuthorityUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
 }
@@ -868,6 +897,7 @@ export type CertificateUncheckedUpdateWithoutDeviceInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
@@ -885,6 +915,7 @@ export type CertificateUncheckedUpdateManyWithoutDeviceInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
@@ -902,6 +933,7 @@ export type CertificateCreateManyAuthorityInput = {
   noticed?: number | runtime.Types.Skip
   revokedAt?: Date | string | null | runtime.Types.Skip
   revocationReason?: string | null | runtime.Types.Skip
+  keyDigest?: string | null | runtime.Types.Skip
   claimId?: string | null | runtime.Types.Skip
 }
 
@@ -918,6 +950,7 @@ export type CertificateUpdateWithoutAuthorityInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   device?: Prisma.DeviceUpdateOneRequiredWithoutCertificatesNestedInput | runtime.Types.Skip
 }
@@ -936,6 +969,7 @@ export type CertificateUncheckedUpdateWithoutAuthorityInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
@@ -953,6 +987,7 @@ export type CertificateUncheckedUpdateManyWithoutAuthorityInput = {
   noticed?: Prisma.IntFieldUpdateOperationsInput | number | runtime.Types.Skip
   revokedAt?: Prisma.NullableDateTimeFieldUpdateOperationsInput | Date | string | null | runtime.Types.Skip
   revocationReason?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
+  keyDigest?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
   claimId?: Prisma.NullableStringFieldUpdateOperationsInput | string | null | runtime.Types.Skip
 }
 
@@ -973,6 +1008,7 @@ export type CertificateSelect<ExtArgs extends runtime.Types.Extensions.InternalA
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  keyDigest?: boolean | runtime.Types.Skip
   claimId?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
@@ -993,6 +1029,7 @@ export type CertificateSelectCreateManyAndReturn<ExtArgs extends runtime.Types.E
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  keyDigest?: boolean | runtime.Types.Skip
   claimId?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
@@ -1013,6 +1050,7 @@ export type CertificateSelectUpdateManyAndReturn<ExtArgs extends runtime.Types.E
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  keyDigest?: boolean | runtime.Types.Skip
   claimId?: boolean | runtime.Types.Skip
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
@@ -1033,10 +1071,11 @@ export type CertificateSelectScalar = {
   noticed?: boolean | runtime.Types.Skip
   revokedAt?: boolean | runtime.Types.Skip
   revocationReason?: boolean | runtime.Types.Skip
+  keyDigest?: boolean | runtime.Types.Skip
   claimId?: boolean | runtime.Types.Skip
 }
 
-export type CertificateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"fingerprint" | "route" | "deviceId" | "authorityId" | "serial" | "subject" | "pem" | "notBefore" | "notAfter" | "status" | "supersedeAt" | "noticed" | "revokedAt" | "revocationReason" | "claimId", ExtArgs["result"]["certificate"], runtime.Types.Skip>
+export type CertificateOmit<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = runtime.Types.Extensions.GetOmit<"fingerprint" | "route" | "deviceId" | "authorityId" | "serial" | "subject" | "pem" | "notBefore" | "notAfter" | "status" | "supersedeAt" | "noticed" | "revokedAt" | "revocationReason" | "keyDigest" | "claimId", ExtArgs["result"]["certificate"], runtime.Types.Skip>
 export type CertificateInclude<ExtArgs extends runtime.Types.Extensions.InternalArgs = runtime.Types.Extensions.DefaultArgs> = {
   device?: boolean | Prisma.DeviceDefaultArgs<ExtArgs> | runtime.Types.Skip
   authority?: boolean | Prisma.AuthorityDefaultArgs<ExtArgs> | runtime.Types.Skip
@@ -1071,6 +1110,7 @@ export type $CertificatePayload<ExtArgs extends runtime.Types.Extensions.Interna
     noticed: number
     revokedAt: Date | null
     revocationReason: string | null
+    keyDigest: string | null
     claimId: string | null
   }, ExtArgs["result"]["certificate"]>
   composites: {}
@@ -1511,6 +1551,7 @@ export interface CertificateFieldRefs {
   readonly noticed: Prisma.FieldRef<"Certificate", 'Int'>
   readonly revokedAt: Prisma.FieldRef<"Certificate", 'DateTime'>
   readonly revocationReason: Prisma.FieldRef<"Certificate", 'String'>
+  readonly keyDigest: Prisma.FieldRef<"Certificate", 'String'>
   readonly claimId: Prisma.FieldRef<"Certificate", 'String'>
 }
     

@@ -98,12 +98,15 @@ export interface AuthorityStore {
   findSoleTenant(): Promise<string | undefined>;
   /** `limit` when the tenant has `max` of them. */
   insertForeign(authority: AuthorityRecord, max: number): Promise<"inserted" | "limit">;
-  /** `taken` when another has proved an authority with this fingerprint on the same route. With a URL, its list is fetched from there from now on. */
+  /**
+   * `taken` when another has proved an authority with this fingerprint on the same route. With a URL, its list is fetched from there from now on. Committed
+   * with the change that makes gateways let strangers try again.
+   */
   prove(
     authorityId: string,
     proof: { readonly fingerprint: string; readonly crlUrl?: string; readonly nowMs: number },
   ): Promise<"proved" | "taken">;
-  /** Committed with the changes that make gateways look at its devices again. */
+  /** Committed with the changes that make gateways look at its devices again, and let strangers try again. */
   update(authorityId: string, patch: AuthorityPatch): Promise<AuthorityRecord>;
   /**
    * Active ones that carry the name and make devices known, at most `limit`: the tenant's, or without one those of all tenants. Those whose certificate calls their key

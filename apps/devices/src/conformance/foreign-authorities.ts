@@ -93,6 +93,26 @@ export function describeForeignAuthorities(given: () => Harness): void {
     });
   });
 
+  describe("a registered authority that begins to count", () => {
+    test("is told of in the feed by the product of its template, at its proof and at each change: strangers that were held off may try again", async () => {
+      const { api } = given();
+      const owner = makeCaller();
+      const { productKey } = await makeDevice(api, owner);
+      const changesOf = async (work: () => Promise<unknown>) => {
+        const { next } = await api.listChanges(gateway, {});
+        await work();
+        return (await api.listChanges(gateway, { after: next })).changes.map((change) => change.productKey);
+      };
+      let authorityId = "";
+      const proved = await changesOf(async () => {
+        authorityId = (await registerAuthority(api, owner, { mode: "provision", template: { productKey } })).record.authorityId;
+      });
+      expect(proved).toEqual([productKey]);
+      expect(await changesOf(() => api.updateAuthority(owner, { authorityId, status: "inactive" }))).toEqual([productKey]);
+      expect(await changesOf(() => api.updateAuthority(owner, { authorityId, status: "active" }))).toEqual([productKey]);
+    });
+  });
+
   describe("a registered authority that is deleted", () => {
     async function setUp() {
       const { api } = given();

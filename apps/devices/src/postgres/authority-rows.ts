@@ -117,3 +117,8 @@ export async function productsOf(tx: Transaction, authorityId: string): Promise<
     FROM certificates c JOIN devices d ON d.id = c.device_id WHERE c.authority_id = ${authorityId}::uuid`;
   return rows.map((row) => row.product_key);
 }
+
+/** Also the one that strangers come to: gateways let those try again that they hold off. */
+export async function concernedBy(tx: Transaction, { id, template }: AuthorityRecord): Promise<Set<string>> {
+  return new Set([...(await productsOf(tx, id)), ...(template === undefined ? [] : [template.productKey])]);
+}

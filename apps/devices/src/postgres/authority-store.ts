@@ -1,6 +1,16 @@
 import type { Database } from "@mooring/db";
 import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "../authority-ports.ts";
-import { type AuthorityRow, fromSql, productsOf, rootListColumns, type SqlRow, toRecord, toRevoked, toRow } from "./authority-rows.ts";
+import {
+  type AuthorityRow,
+  concernedBy,
+  fromSql,
+  productsOf,
+  rootListColumns,
+  type SqlRow,
+  toRecord,
+  toRevoked,
+  toRow,
+} from "./authority-rows.ts";
 import type { ChangeLog } from "./change-log.ts";
 import { createForeignAuthorityStore } from "./foreign-authority-store.ts";
 import { gather } from "./gather.ts";
@@ -89,11 +99,12 @@ export function createAuthorityStore({ prisma, pool }: Pick<Database, "prisma" |
     async prove(id, { fingerprint, crlUrl, nowMs }) {
       const list = { crlFetchAt: new Date(nowMs), ...(crlUrl !== undefined && { crlUrl }) };
       try {
-        await prisma.authority.updateMany({
-          where: { id, status: "pending" },
-          data: { fingerprint, status: "active", nonce: null, ...list },
+        return await log.commit(async (tx, record) => {
+          const data = { fingerprint, status: "active", nonce: null, ...list };
+          const [row] = await tx.authority.updateManyAndReturn({ where: { id, status: "pending" }, data });
+          if (row !== undefined) for (const productKey of await concernedBy(tx, toRecord(row))) await record({ productKey });
+          return "proved" as const;
         });
-        return "proved";
       } catch (error) {
         if (isTaken(error)) return "taken";
         throw error;
@@ -105,8 +116,9 @@ export function createAuthorityStore({ prisma, pool }: Pick<Database, "prisma" |
         const shape = template && { template: { ...template } };
         const fetch = fetchAtMs !== undefined && { crlFetchAt: new Date(fetchAtMs), crlFailures: 0 };
         const row = await tx.authority.update({ where: { id }, data: { ...plain, ...shape, ...fetch } });
-        for (const productKey of await productsOf(tx, id)) await record({ productKey });
-        return toRecord(row);
+        const changed = toRecord(row);
+        for (const productKey of await concernedBy(tx, changed)) await record({ productKey });
+        return changed;
       }),
 
     async findSoleTenant() {

@@ -72,6 +72,9 @@ export interface RevokedSerial extends Revocation {
   readonly serial: string;
 }
 
+/** An own issuing authority as its root knows it. */
+export type UnderRoot = Pick<AuthorityRecord, "issuingPem" | "revocation">;
+
 export interface AuthorityStore {
   findIssuing(tenantId: string): Promise<IssuingAuthority | undefined>;
   /** Answers the tenant's authority: the given one, or the one that was there first. */
@@ -94,6 +97,8 @@ export interface AuthorityStore {
   find(tenantId: string, authorityId: string): Promise<AuthorityRecord | undefined>;
   /** Newest first. */
   list(tenantId: string, limit: number): Promise<readonly AuthorityRecord[]>;
+  /** All own ones under this root. */
+  listUnderRoot(tenantId: string, rootPem: string): Promise<readonly UnderRoot[]>;
   /** The tenant that has own authorities, where it is the only one. */
   findSoleTenant(): Promise<string | undefined>;
   /** `limit` when the tenant has `max` of them. */

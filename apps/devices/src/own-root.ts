@@ -3,18 +3,17 @@ import { X509Certificate } from "node:crypto";
 import { PlatformError } from "@mooring/contracts";
 import type { Clock } from "@mooring/kit";
 import { createRevocationList, parseSerial, type RevocationReason, type Sealer, type SigningAuthority } from "@mooring/pki";
-import type { AuthorityRecord, AuthorityStore, IssuingAuthority, RootList } from "./authority-ports.ts";
+import type { AuthorityRecord, AuthorityStore, IssuingAuthority, RootList, UnderRoot } from "./authority-ports.ts";
 import { authorityPlace } from "./secret-place.ts";
 
 export interface RootDeps {
-  readonly authorities: Pick<AuthorityStore, "list">;
+  readonly authorities: Pick<AuthorityStore, "listUnderRoot">;
   readonly sealer: Sealer;
   readonly clock: Clock;
 }
 
 /** Of lists signed while the key is here, which are made anew when asked for; and of those that must last until somebody brings the key along. */
 export const rootListValidMs = { online: 86_400_000, offline: 365 * 86_400_000 } as const;
-const authoritiesMax = 1_000;
 
 /** With the key that is kept here, or else the given one. Throws failedPrecondition where there is neither. */
 export function openRoot(sealer: Sealer, issuing: IssuingAuthority, givenKeyPem: string | undefined): SigningAuthority {
@@ -37,20 +36,18 @@ export function openKeptRoot(sealer: Sealer, { rootPem, sealedRoot, ...record }:
 export async function signRootList(deps: RootDeps, tenantId: string, root: SigningAuthority, validMs: number): Promise<RootList> {
   const thisUpdateMs = deps.clock.now();
   const dueMs = thisUpdateMs + validMs;
-  const known = await deps.authorities.list(tenantId, authoritiesMax);
-  const entries = known
-    .filter(({ rootPem }) => rootPem === root.certificatePem)
-    .flatMap(({ issuingPem, revocation }) =>
-      revocation === undefined ? [] : [{ ...revocation, serial: serialOf(issuingPem), reason: revocation.reason as RevocationReason }],
-    );
+  const known = await deps.authorities.listUnderRoot(tenantId, root.certificatePem);
+  const entries = known.flatMap(({ issuingPem, revocation }) =>
+    revocation === undefined ? [] : [{ ...revocation, serial: serialOf(issuingPem), reason: revocation.reason as RevocationReason }],
+  );
   const { der } = createRevocationList(root, { entries, number: BigInt(thisUpdateMs), thisUpdateMs, nextUpdateMs: dueMs });
   return { der, dueMs };
 }
 
 const serialOf = (certificatePem: string): string => parseSerial(new X509Certificate(certificatePem).serialNumber);
 
-/** The own authority with this serial number under the same root as `record`. */
-export async function findUnderRoot(deps: RootDeps, record: AuthorityRecord, serial: string): Promise<AuthorityRecord | undefined> {
-  const known = await deps.authorities.list(record.tenantId, authoritiesMax);
-  return known.find(({ rootPem, issuingPem }) => rootPem === record.rootPem && serialOf(issuingPem) === serial);
+/** The own authorities under the same root as `record`, by serial number: read once for all questions of a request. */
+export async function readUnderRoot(deps: RootDeps, { tenantId, rootPem = "" }: AuthorityRecord): Promise<ReadonlyMap<string, UnderRoot>> {
+  const known = await deps.authorities.listUnderRoot(tenantId, rootPem);
+  return new Map(known.map((authority) => [serialOf(authority.issuingPem), authority]));
 }

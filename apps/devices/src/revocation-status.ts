@@ -15,7 +15,7 @@ import {
 import { openForSigning } from "./authority.ts";
 import type { AuthorityRecord, AuthorityStore } from "./authority-ports.ts";
 import { noAuthority } from "./foreign-authorities.ts";
-import { findUnderRoot, openKeptRoot, rootListValidMs, signRootList } from "./own-root.ts";
+import { openKeptRoot, readUnderRoot, rootListValidMs, signRootList } from "./own-root.ts";
 
 export type RevocationStatusOperations = Pick<DeviceApi, "getRevocationList" | "answerStatusRequest">;
 
@@ -24,6 +24,8 @@ export interface RevocationStatusDeps {
   readonly sealer: Sealer;
   readonly clock: Clock;
 }
+
+type Known = Awaited<ReturnType<typeof readUnderRoot>>;
 
 /** How long a list is given out before it is made anew: anybody may ask, and a list costs a statement and a signature. */
 const listKeptMs = 5_000;
@@ -78,9 +80,9 @@ export function createRevocationStatusOperations(deps: RevocationStatusDeps): Re
   }
 
   /** Of the authority itself, which its root answers for. */
-  async function statusUnderRoot(record: AuthorityRecord, question: StatusQuestion): Promise<CertificateStatus> {
+  async function statusUnderRoot(record: AuthorityRecord, question: StatusQuestion, known: Known): Promise<CertificateStatus> {
     if (!isIssuerAsked(question, record.rootPem ?? "")) return { status: "unknown" };
-    const found = await findUnderRoot(deps, record, question.serial);
+    const found = known.get(question.serial);
     if (found?.revocation === undefined) return { status: found === undefined ? "unknown" : "good" };
     return { status: "revoked", revokedAtMs: found.revocation.revokedAtMs, reason: found.revocation.reason as RevocationReason };
   }
@@ -91,7 +93,9 @@ export function createRevocationStatusOperations(deps: RevocationStatusDeps): Re
     if (!isAboutRoot) return { signing: openForSigning(sealer, record, sealedKey), statusOf };
     const issuing = await authorities.findIssuing(record.tenantId);
     const root = issuing && openKeptRoot(sealer, issuing);
-    return root && { signing: root, statusOf: statusUnderRoot };
+    if (root === undefined) return undefined;
+    const known = await readUnderRoot(deps, record);
+    return { signing: root, statusOf: (_: AuthorityRecord, question: StatusQuestion) => statusUnderRoot(record, question, known) };
   }
 
   return {

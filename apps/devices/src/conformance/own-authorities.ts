@@ -1,4 +1,4 @@
-import { createHash, X509Certificate } from "node:crypto";
+import { createHash, randomUUID, X509Certificate } from "node:crypto";
 import type { Caller, DeviceApi } from "@mooring/contracts";
 import { errorOf, makeAuthority, makeCaller, makeSigningRequest, pointersOf, tlv } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
@@ -147,6 +147,25 @@ export function describeOwnAuthorities(given: () => Harness): void {
       expect(after.rootListDueMs).toBeGreaterThan(now());
       const next = await api.getRevocationList(gateway, { authorityId: after.authorityId, ofRoot: true });
       expect(isOn(next.list, old.certificatePem)).toBe(true);
+    });
+  });
+
+  describe("a root with many authorities", () => {
+    test("has the oldest that is revoked on its list", async () => {
+      const { api, database } = given();
+      const owner = makeCaller();
+      const { old, current } = await rotate(api, owner);
+      await api.revokeAuthority(owner, { authorityId: old.authorityId });
+      const {
+        id: _,
+        rootList: __,
+        template: ___,
+        ...row
+      } = await database.prisma.authority.findUniqueOrThrow({ where: { id: current.authorityId } });
+      const later = { ...row, status: "retired", createdAt: new Date(row.createdAt.getTime() + 1_000) };
+      await database.prisma.authority.createMany({ data: Array.from({ length: 1_000 }, () => ({ ...later, id: randomUUID() })) });
+      const { list } = await api.getRevocationList(gateway, { authorityId: current.authorityId, ofRoot: true });
+      expect(isOn(list, old.certificatePem)).toBe(true);
     });
   });
 

@@ -84,13 +84,16 @@ export function toRecord(row: AuthorityRow): AuthorityRecord {
     template: (row.template as ProvisioningTemplate | null) ?? undefined,
     nonce: row.nonce ?? undefined,
     issuerName: row.issuerName ?? undefined,
-    revocation:
-      row.revokedAt === null ? undefined : { revokedAtMs: row.revokedAt.getTime(), reason: row.revocationReason ?? "unspecified" },
+    revocation: toRevocation(row),
     rootList: row.rootList === null || row.rootListDue === null ? undefined : { der: row.rootList, dueMs: row.rootListDue.getTime() },
     route: row.route,
     list: row.kind === "own" ? undefined : toKnowledge(row),
     createdAtMs: row.createdAt.getTime(),
   };
+}
+
+export function toRevocation({ revokedAt, revocationReason }: Pick<AuthorityRow, "revokedAt" | "revocationReason">) {
+  return revokedAt === null ? undefined : { revokedAtMs: revokedAt.getTime(), reason: revocationReason ?? "unspecified" };
 }
 
 function toKnowledge(row: AuthorityRow): ListKnowledge {

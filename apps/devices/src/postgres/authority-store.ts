@@ -1,5 +1,5 @@
 import type { Database } from "@mooring/db";
-import type { AuthorityRecord, AuthorityStore, IssuingAuthority } from "../authority-ports.ts";
+import type { AuthorityRecord, AuthorityStore, IssuingAuthority, UnderRoot } from "../authority-ports.ts";
 import {
   type AuthorityRow,
   concernedBy,
@@ -8,6 +8,7 @@ import {
   rootListColumns,
   type SqlRow,
   toRecord,
+  toRevocation,
   toRevoked,
   toRow,
 } from "./authority-rows.ts";
@@ -17,6 +18,10 @@ import { gather } from "./gather.ts";
 import { isTaken } from "./prisma-errors.ts";
 
 const issuingSql = "SELECT * FROM authorities WHERE tenant_id = ANY($1::uuid[]) AND kind = 'own' AND status = 'active'";
+
+/** Of authorities under one root, read in one statement. */
+const underRootPage = 500;
+const firstId = "00000000-0000-0000-0000-000000000000";
 
 interface CompromisedColumns {
   readonly tenant_id: string;
@@ -88,6 +93,19 @@ export function createAuthorityStore({ prisma, pool }: Pick<Database, "prisma" |
     async list(tenantId, limit) {
       const orderBy = [{ createdAt: "desc" as const }, { id: "asc" as const }];
       return (await prisma.authority.findMany({ where: { tenantId }, orderBy, take: limit })).map(toRecord);
+    },
+
+    async listUnderRoot(tenantId, rootPem) {
+      const found: UnderRoot[] = [];
+      const select = { id: true, issuingPem: true, revokedAt: true, revocationReason: true } as const;
+      let after = firstId;
+      for (;;) {
+        const where = { tenantId, kind: "own", rootPem, id: { gt: after } };
+        const rows = await prisma.authority.findMany({ where, select, orderBy: { id: "asc" }, take: underRootPage });
+        for (const row of rows) found.push({ issuingPem: row.issuingPem, revocation: toRevocation(row) });
+        after = rows.at(-1)?.id ?? after;
+        if (rows.length < underRootPage) return found;
+      }
     },
 
     async insertForeign(authority, max) {

@@ -62,6 +62,22 @@ async function crowd({ stores, now }: Harness, commonName: string, keyId: Buffer
   }
 }
 
+/** The order of P-256's group (SEC 2 §2.4.2). */
+const order = 0xffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551n;
+
+/** (r, s) as (r, n - s), which verifies as well and needs no key. */
+function rewriteSignature(der: Buffer): Buffer {
+  // tbsCertificate, then ecdsa-with-SHA256 in 12 octets, then the signature.
+  const end = 4 + 4 + der.readUInt16BE(6);
+  const bits = der.subarray(end + 12);
+  const r = bits.subarray(5, 7 + (bits[6] ?? 0));
+  const s = bits.subarray(7 + (bits[6] ?? 0) + 2);
+  const hex = (order - BigInt(`0x${s.toString("hex")}`)).toString(16);
+  const octets = Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex");
+  const signature = tlv(0x30, r, tlv(0x02, ...((octets[0] ?? 0) >= 0x80 ? [Buffer.of(0)] : []), octets));
+  return tlv(0x30, der.subarray(4, end + 12), tlv(0x03, Buffer.of(0), signature));
+}
+
 export function describeForeignAuthorities(given: () => Harness): void {
   describe("many authorities of one name", () => {
     const customary = Buffer.from("the key of the factory");
@@ -90,6 +106,26 @@ export function describeForeignAuthorities(given: () => Harness): void {
       await stores.authorities.keepKeyNames(record.authorityId, { subjectKeyId: undefined, keyIds: [] });
       expect((await stores.authorities.listUnnamed(1_000)).map(({ id }) => id)).toContain(record.authorityId);
       expect(await signOn(api, issueUnder(authority, keyId))).toMatchObject({ device: { productKey } });
+    });
+  });
+
+  describe("a certificate whose signature its holder has rewritten", () => {
+    test("stays revoked, though its fingerprint is another", async () => {
+      const { api } = given();
+      const owner = makeCaller();
+      const { productKey } = await makeDevice(api, owner);
+      const { authority } = await registerAuthority(api, owner, { mode: "provision", template: { productKey } });
+      const leaf = makeCertificate({ commonNames: ["dev-one"], issuer: authority });
+      const other = makeCertificate({ commonNames: ["dev-two"], issuer: authority });
+      // A stranger's is taken so: what is refused below is not the rewritten signature.
+      expect(await signOn(api, { ...other, der: rewriteSignature(other.der) })).toMatchObject({ device: { deviceName: "dev-two" } });
+      await signOn(api, leaf);
+      const [certificate] = (await api.listCertificates(owner, { productKey, deviceName: "dev-one" })).certificates;
+      await api.revokeCertificate(owner, { productKey, deviceName: "dev-one", fingerprint: certificate?.fingerprint ?? "" });
+      await expectRefused(signOn(api, { ...leaf, der: rewriteSignature(leaf.der) }));
+      await api.deleteDevice(owner, { productKey, deviceName: "dev-one" });
+      await expectRefused(signOn(api, { ...leaf, der: rewriteSignature(leaf.der) }));
+      expect(await errorOf(api.getDevice(owner, { productKey, deviceName: "dev-one" }))).toMatchObject({ code: "notFound" });
     });
   });
 

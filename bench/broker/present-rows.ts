@@ -88,7 +88,7 @@ function speeds(rows: readonly Row[], brokers: readonly string[], of: Find): str
 function notes(versions: Readonly<Record<string, string>>, runs: number): string {
   const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return [
-    `${list.join(", ")}. Medians of ${runs} runs, and in parentheses the least and the most; each run on a broker that was just started.`,
+    `${list.join(", ")}. ${runs === 1 ? "One run of each" : `Medians of ${runs} runs, and in parentheses the least and the most`}; each run on a broker that was just started.`,
     "Ours is the gateway alone, with its defaults: TLS sessions are not resumed.",
     'In rows with a "kept session" a message is acknowledged once it is kept: "in memory" by a stand-in in the gateway\'s own process, "on disk" by the sessions service in that process and a Postgres with fsync, whose CPU counts as ours. Mosquitto (no persistence configured) and aedes (in memory) write nothing to disk and promise nothing.',
   ].join(" ");

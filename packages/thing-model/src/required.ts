@@ -2,8 +2,8 @@ import { isJsonObject, type JsonObject, type JsonValue } from "@mooring/contract
 import type { Findings } from "./findings.ts";
 import { pointerToken } from "./json.ts";
 import type { SdfDocument } from "./parse.ts";
-import { type DefinitionKind, documentGroups, type QualityRule, qualities } from "./qualities.ts";
 import { localTokens, pointerOf } from "./reference.ts";
+import { walkDefinitions } from "./walk.ts";
 
 /** Groups whose definitions a sdfRequired may name without a pointer, where it stands in the definition that has the group. */
 const NAMED_GROUPS = ["sdfData", "sdfProperty", "sdfAction", "sdfEvent"];
@@ -35,33 +35,15 @@ export function requiredPointer(
 
 /** Reports each sdfRequired of a resolved document that names nothing, wherever it stands: an error, in documents of any age. */
 export function checkRequired(document: SdfDocument, findings: Findings): void {
-  const seen = new Set<JsonObject>();
-  const lookAt = (rule: QualityRule | undefined, value: JsonValue | undefined, pointer: string): void => {
-    if (rule === undefined || rule.form === "value" || !isJsonObject(value) || seen.has(value)) return;
-    seen.add(value);
-    if (rule.form === "single") return lookInto(rule.kind, value, pointer);
-    for (const name of Object.keys(value)) {
-      const definition = value[name];
-      if (!isJsonObject(definition) || seen.has(definition)) continue;
-      seen.add(definition);
-      lookInto(rule.kind, definition, `${pointer}/${pointerToken(name)}`);
-    }
-  };
-  const lookInto = (kind: DefinitionKind, definition: JsonObject, pointer: string): void => {
+  walkDefinitions(document, (_kind, definition, pointer) => {
     const list = definition["sdfRequired"];
     for (const [index, entry] of (Array.isArray(list) ? (list as readonly JsonValue[]) : []).entries()) {
-      if (findings.isFull) return;
+      if (findings.isFull) return false;
       const result = requiredPointer(entry, { document, definition, pointer });
       if ("problem" in result) findings.error(`${pointer}/sdfRequired/${index}`, result.problem);
     }
-    lookAtAll(qualities[kind], definition, pointer);
-  };
-  const lookAtAll = (rules: Readonly<Record<string, QualityRule>>, members: JsonObject, pointer: string): void => {
-    for (const name of Object.keys(members)) {
-      if (Object.hasOwn(rules, name)) lookAt(rules[name], members[name], `${pointer}/${name}`);
-    }
-  };
-  lookAtAll(documentGroups, document, "");
+    return true;
+  });
 }
 
 function at(node: JsonValue | undefined, tokens: readonly string[]): JsonValue | undefined {

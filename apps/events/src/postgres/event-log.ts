@@ -196,6 +196,12 @@ function probesOf(records: readonly NewRecord[], earlier: EarlierSegments, { now
     if (from >= 0 && from < lowest) lowest = from;
   }
   if (lowest === Number.POSITIVE_INFINITY) return undefined;
+  const { again, before, next } = otherIds(records, probes, deduplicationMs);
+  return [probes, again, before, deduplicationMs, lowest, next];
+}
+
+/** The ids that stand for each record's own in the time that it was received in, and in those before and after; its own where no other is needed. */
+function otherIds(records: readonly NewRecord[], probes: readonly number[], deduplicationMs: number) {
   const again: string[] = [];
   const before: string[] = [];
   const next: string[] = [];
@@ -212,7 +218,7 @@ function probesOf(records: readonly NewRecord[], earlier: EarlierSegments, { now
     before.push(isOther ? idInTime(messageId, time - 1) : messageId);
     next.push(isOther ? idInTime(messageId, time + 1) : messageId);
   }
-  return [probes, again, before, deduplicationMs, lowest, next];
+  return { again, before, next };
 }
 
 /** A UUID of version 8 (RFC 9562 §5.8) that follows from the id and the window's time. */

@@ -47,12 +47,12 @@ export function openSession(space: Space, packet: ConnectPacket, owner: string, 
 /**
  * For a clean start: ends the session that is kept, and waits until that is on disk. A crash after CONNACK would bring it back otherwise, and the
  * client was told that there is none [MQTT-3.2.2-2]. Its connection is ended first, if it has one.
- * Only for a CONNECT that nothing else stands against.
+ * Only for a CONNECT that nothing else stands against. Undefined when there is nothing to wait for.
  */
-export async function forgetKeptSession(space: Space, { cleanStart }: ConnectPacket, owner: string, clientId: string): Promise<void> {
+export function forgetKeptSession(space: Space, { cleanStart }: ConnectPacket, owner: string, clientId: string): Promise<void> | undefined {
   const before = cleanStart ? space.find(sessionKey(owner, clientId)) : undefined;
-  if (before === undefined || !before.isDurable || before.owner !== owner) return;
+  if (before === undefined || !before.isDurable || before.owner !== owner) return undefined;
   before.channel?.takeOver();
   space.end(before);
-  await space.store.settled();
+  return space.store.settled();
 }

@@ -56,7 +56,8 @@ export function createWelcome(deps: WelcomeDeps): Welcome {
     if (signedOn.kind === "claim") return welcomeClaim(deps, packet, signedOn, guest);
     const place = takePlace(deps, packet, signedOn, guest);
     try {
-      await forgetKeptSession(spaceOf(deps, signedOn), packet, ownerOf(signedOn), signedOn.clientId);
+      const forgetting = forgetKeptSession(spaceOf(deps, signedOn), packet, ownerOf(signedOn), signedOn.clientId);
+      if (forgetting !== undefined) await forgetting;
       if (guest.isGone()) return place.leave();
       if (signedOn.kind === "client") return place.give(welcomeClient(deps, packet, signedOn, guest.output));
       const protocol = protocolNames[packet.protocolLevel];
@@ -142,12 +143,18 @@ function takePlace(deps: WelcomeDeps, packet: ConnectPacket, signedOn: Member, {
   const { sessionExpirySMax, willDelaySMax } = space.limits;
   if (signedOn.kind === "client") clientWill(packet, signedOn.rights, deps.clientLimits, willDelaySMax);
   else deviceWill(packet, signedOn, deps.limits, willDelaySMax);
-  const expected = connackOf(deps, packet, signedOn, { isPresent: false, expiryS: chooseSessionExpiry(packet, sessionExpirySMax) });
-  if (fittingConnack(expected, packet.protocolLevel, maximumPacketSizeOf(packet)) === undefined)
-    throw new SignOnRefused(ReasonCode.PacketTooLarge, "protocol");
+  refuseUnlessAnswerable(deps, packet, signedOn, sessionExpirySMax);
   const before = findSession(space, packet, ownerOf(signedOn), signedOn.clientId)?.channel ?? null;
   deps.counts.enter(tenantId, address, before === null ? undefined : (before.address ?? ""));
   return new Place(deps.counts, tenantId, address);
+}
+
+/** Only a client of MQTT 5 can say that CONNACK is too large for it [MQTT-3.1.2-24]. */
+function refuseUnlessAnswerable(deps: WelcomeDeps, packet: ConnectPacket, signedOn: Member, sessionExpirySMax: number): void {
+  if (packet.properties?.maximumPacketSize === undefined) return;
+  const expected = connackOf(deps, packet, signedOn, { isPresent: false, expiryS: chooseSessionExpiry(packet, sessionExpirySMax) });
+  if (fittingConnack(expected, packet.protocolLevel, maximumPacketSizeOf(packet)) !== undefined) return;
+  throw new SignOnRefused(ReasonCode.PacketTooLarge, "protocol");
 }
 
 /** What a client of the broker is welcomed with. */
@@ -279,7 +286,8 @@ function connackOf(
   { expiryS, isPresent }: { readonly expiryS: number; readonly isPresent: boolean },
 ): ConnackPacket {
   const { clientId, isAssigned } = signedOn;
-  const responseInformation = responseTopicOf(signedOn, deps.clientLimits);
+  const asks = packet.properties?.requestResponseInformation === true;
+  const responseInformation = asks ? responseTopicOf(signedOn, deps.clientLimits) : undefined;
   const serverFinal = signedOn.kind === "client" ? signedOn.serverFinal : undefined;
   const accepted = { sessionPresent: isPresent, clientId, isAssigned, sessionExpiryS: expiryS, responseInformation, serverFinal };
   return acceptance(packet, accepted, deps.connack);

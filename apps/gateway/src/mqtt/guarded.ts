@@ -11,7 +11,7 @@ export interface GuardedDeps {
 export abstract class Guarded extends WheelEntry {
   #hasFailed = false;
 
-  protected abstract readonly guardedDeps: GuardedDeps;
+  protected abstract readonly deps: GuardedDeps;
   /** For the log. */
   protected abstract whoFailed(): { readonly address: string | undefined; readonly clientId: string | undefined };
   /** How far things got nobody knows, so there is no going on. `isAgain`: without a word. */
@@ -44,7 +44,7 @@ export abstract class Guarded extends WheelEntry {
   #report(error: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
-    const { rare, log } = this.guardedDeps;
+    const { rare, log } = this.deps;
     rare.onConnectionFault();
     log.error({ err: error, ...this.whoFailed() }, "an error of ours ended a connection");
   }

@@ -8,7 +8,7 @@ import { type Contestant, type MeasurePlan, measureRows } from "./broker/measure
 import { presentRows } from "./broker/present-rows.ts";
 import { rows } from "./broker/rows.ts";
 import { startMosquitto } from "./broker/start-mosquitto.ts";
-import { startAedes, startOurs } from "./broker/start-node-broker.ts";
+import { startAedes, startFloor, startOurs } from "./broker/start-node-broker.ts";
 
 /** Only rows whose name matches: to look at one of them, over and over. */
 const only = new RegExp(process.env["MOORING_BENCH_ROWS"] ?? "");
@@ -43,9 +43,10 @@ export const benchmark: Benchmark = {
 function contestantsOf(certificates: Certificates): readonly Contestant[] {
   const deviceAuthorities = readFileSync(certificates.authorityFile, "utf8");
   return [
-    { name: "mooring", mustDo: true, start: (sessions) => startOurs(certificates, sessions) },
+    { name: "mooring", mustDo: true, start: ({ sessions, tlsSessionS }) => startOurs(certificates, sessions ?? "nowhere", tlsSessionS) },
     { name: "mosquitto", start: () => startMosquitto({ ...certificates, deviceAuthorities }) },
     { name: "aedes", start: () => startAedes(certificates) },
+    { name: "floor", start: async ({ hasFloor }) => (hasFloor ? startFloor(certificates) : undefined) },
   ];
 }
 
@@ -55,9 +56,9 @@ function startOnce(contestants: readonly Contestant[]): { readonly contestants: 
   return {
     contestants: contestants.map(({ start, ...contestant }) => ({
       ...contestant,
-      async start(sessions) {
-        const key = `${contestant.name} ${contestant.mustDo ? sessions : ""}`;
-        const broker = await (running.get(key) ?? running.set(key, start(sessions)).get(key));
+      async start(row) {
+        const key = `${contestant.name} ${contestant.mustDo ? `${row.sessions} ${row.tlsSessionS}` : row.hasFloor}`;
+        const broker = await (running.get(key) ?? running.set(key, start(row)).get(key));
         return broker === undefined ? undefined : { ...broker, stop: () => Promise.resolve() };
       },
     })),

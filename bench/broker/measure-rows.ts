@@ -2,14 +2,13 @@
 import { buildLoad, type LoadFigures, runLoad } from "../mqtt-load/load.ts";
 import type { Broker, Certificates } from "./broker.ts";
 import type { Row, RowFigure } from "./rows.ts";
-import type { SessionsKind } from "./start-node-broker.ts";
 
 export interface Contestant {
   readonly name: string;
   /** A failure of this one ends the benchmark. */
   readonly mustDo?: boolean;
-  /** Undefined where it is not on this machine. */
-  start(sessions: SessionsKind): Promise<Broker | undefined>;
+  /** Undefined where it is not on this machine, or has no part in the row. */
+  start(row: Row): Promise<Broker | undefined>;
 }
 
 /** All runs of one row on one broker. */
@@ -42,7 +41,7 @@ export async function measureRows(
     for (let repetition = 0; repetition < plan.repetitions; repetition++) {
       for (const contestant of contestants) {
         if (row.notFor?.includes(contestant.name)) continue;
-        const broker = await contestant.start(row.sessions ?? "nowhere");
+        const broker = await contestant.start(row);
         if (broker === undefined) continue;
         const of = runs.get(contestant.name) ?? { version: broker.version, runs: [] };
         runs.set(contestant.name, of);

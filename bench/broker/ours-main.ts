@@ -15,7 +15,7 @@ const nodeId = "gateway-bench";
 const settings = {
   ...loadSettings(gatewaySettings, {}),
   ...{ strangersPerAddressMax: 100_000, clientSubscriptionsMax: 1_000_000, queuedMessagesMax: 200_000, queuedBytesMax: 1_073_741_824 },
-  ...{ mqttDevListen: "127.0.0.1:0", mqttDevTlsListen: "127.0.0.1:0" },
+  ...{ mqttDevListen: "127.0.0.1:0", mqttDevTlsListen: "127.0.0.1:0", tlsSessionS: plan.tlsSessionS },
 };
 
 const absent = (): Promise<never> => Promise.reject(new PlatformError("unavailable", "this is the gateway alone"));

@@ -89,7 +89,8 @@ function notes(versions: Readonly<Record<string, string>>, runs: number): string
   const list = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   return [
     `${list.join(", ")}. ${runs === 1 ? "One run of each" : `Medians of ${runs} runs, and in parentheses the least and the most`}; each run on a broker that was just started.`,
-    "Ours is the gateway alone, with its defaults: TLS sessions are not resumed.",
+    "Ours is the gateway alone, with its defaults; only in the row of sessions offered again may TLS sessions be resumed.",
+    "The floor is no broker: it does with Node's TCP handle what must be done for a message or a connection, and nothing else.",
     'In rows with a "kept session" a message is acknowledged once it is kept: "in memory" by a stand-in in the gateway\'s own process, "on disk" by the sessions service in that process and a Postgres with fsync, whose CPU counts as ours. Mosquitto (no persistence configured) and aedes (in memory) write nothing to disk and promise nothing.',
   ].join(" ");
 }

@@ -6,6 +6,8 @@ import type { Broker, Certificates } from "./broker.ts";
 /** What a broker's script is told, as its only argument, in JSON. */
 export interface NodeBrokerPlan extends Certificates {
   readonly sessions: SessionsKind;
+  /** For how many seconds TLS sessions can be resumed; 0 for never. */
+  readonly tlsSessionS: number;
 }
 
 /**
@@ -21,12 +23,16 @@ const startMsMax = 30_000;
 const stopMsMax = 10_000;
 
 /** Our gateway alone: the code of production, behind the development listener. */
-export function startOurs(certificates: Certificates, sessions: SessionsKind): Promise<Broker> {
-  return start("./ours-main.ts", { ...certificates, sessions });
+export function startOurs(certificates: Certificates, sessions: SessionsKind, tlsSessionS = 0): Promise<Broker> {
+  return start("./ours-main.ts", { ...certificates, sessions, tlsSessionS });
 }
 
 export function startAedes(certificates: Certificates): Promise<Broker> {
-  return start("./aedes-main.ts", { ...certificates, sessions: "memory" });
+  return start("./aedes-main.ts", { ...certificates, sessions: "memory", tlsSessionS: 0 });
+}
+
+export function startFloor(certificates: Certificates): Promise<Broker> {
+  return start("./floor-main.ts", { ...certificates, sessions: "nowhere", tlsSessionS: 0 });
 }
 
 /** Arguments for Node itself, such as `--cpu-prof`, may be given in `MOORING_BENCH_NODE_OPTIONS`. */

@@ -1,6 +1,9 @@
 // Hot: the connections of a plain TCP listener, as raw sockets where Node has what they need, else as its own.
 import type { Server, Socket } from "node:net";
-import { openRawSockets, type RawSocket, type RawSockets } from "./raw-socket.ts";
+import { openRawSockets, RawSocket, type RawSockets } from "./raw-socket.ts";
+
+export type { StreamOwner } from "./byte-stream.ts";
+export { RawSocket };
 
 /** What a listening server has inside: a function that is called with every connection's handle. */
 interface Listening {

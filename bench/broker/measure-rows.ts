@@ -46,7 +46,9 @@ export async function measureRows(
         const of = runs.get(contestant.name) ?? { version: broker.version, runs: [] };
         runs.set(contestant.name, of);
         try {
-          of.runs.push((await runLoad(argumentsOf(row, broker, plan))).map(withShares));
+          const load = argumentsOf(row, broker, plan);
+          if (row.isRehearsed) await runLoad(load);
+          of.runs.push((await runLoad(load)).map(withShares));
         } catch (cause) {
           const message = `${contestant.name}, ${row.name}: ${(cause as Error).message}`;
           // A wrong figure of ours would mean nothing; that another broker cannot do it is a finding.
@@ -68,7 +70,7 @@ function argumentsOf(row: Row, { pid, mqtt, mqtts }: Broker, plan: MeasurePlan):
   const [host = "", port = ""] = (row.isTls ? mqtts : mqtt).split(":");
   const tls = row.isTls ? ["--tls", "--ca", authorityFile, "--cert", clientCertificateFile, "--key", clientKeyFile] : [];
   const amount = row.amount === undefined ? [] : ["--n", String(row.amount[plan.quick ? 1 : 0])];
-  const times = ["--secs", String(plan.secs), "--warm", String(plan.warmUpSecs)];
+  const times = ["--secs", String(plan.secs), "--warm", String(plan.quick ? plan.warmUpSecs : (row.warmUpSecs ?? plan.warmUpSecs))];
   return [...row.args, "-h", host, "-p", port, "-P", String(pid), ...times, ...amount, ...tls];
 }
 

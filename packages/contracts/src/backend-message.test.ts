@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { toBackendMessage } from "./backend-message.ts";
-import type { LogRecord, RecordKind } from "./events.ts";
 import { asDeviceId, asDeviceName, asProductKey, asTenantId } from "./ids.ts";
+import type { LogRecord, RecordKind } from "./records.ts";
 
 const device = {
   tenantId: asTenantId("7f000000-0000-4000-8000-000000000001"),

@@ -1,5 +1,5 @@
-import type { ConnectionBody, EventBody, LifecycleBody, LogRecord, MessageBody, PropertiesBody, ReplyBody } from "./events.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
+import type { ConnectionBody, EventBody, LifecycleBody, LogRecord, MessageBody, PropertiesBody, ReplyBody } from "./records.ts";
 
 /** A record as back ends of Alibaba's server-side subscription know it. Wire formats §2.12. */
 export interface BackendMessage {

@@ -2,14 +2,15 @@ import { assertMay, type DeviceAddress, type DeviceApi, PlatformError, uuidPatte
 import type { Clock } from "@mooring/kit";
 import { readIdentity, type Sealer } from "@mooring/pki";
 import { claimedNames } from "./certificate-names.ts";
+import type { CertificateCredential } from "./certificate-ports.ts";
 import type { ClaimStore } from "./claim-ports.ts";
 import { openSession, sealSession, sessionMs } from "./device-session.ts";
 import type { Welcome } from "./foreign-certificates.ts";
 import { createIssuerCheck } from "./issuer-check.ts";
 import { listFault } from "./list-rules.ts";
-import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, SecretStore } from "./ports.ts";
 import { createRegistration } from "./registration.ts";
 import { createSecretAuthentication, judgeSecretRow, type SecretAuthentication } from "./secret-authentication.ts";
+import type { CredentialStore, KeyCredential, SecretCredential, SecretStore } from "./secret-ports.ts";
 import { goodSecrets } from "./secret-rules.ts";
 import { tenantOfServerName } from "./server-name.ts";
 import { type Conclude, isRefused, judgeStatus, type Verdict } from "./verdict.ts";

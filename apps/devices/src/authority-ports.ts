@@ -1,8 +1,8 @@
 // Authorities as they are kept, a tenant's own and those that it brings along, and their lists.
 import type { AuthorityMode, ProvisioningTemplate, RevocationListMode } from "@mooring/contracts";
 import type { ForeignRevocationList } from "@mooring/pki";
+import type { Revocation } from "./certificate-ports.ts";
 import type { ListKnowledge } from "./list-rules.ts";
-import type { Revocation } from "./ports.ts";
 
 /** An authority for device certificates: a tenant's own, or one that it registered. The private keys are sealed. */
 export interface AuthorityRecord {

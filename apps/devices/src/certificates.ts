@@ -15,9 +15,10 @@ import {
   issueDeviceKeyPair,
   type RevocationReason,
 } from "@mooring/pki";
+import type { CertificateStore, InsertLimits } from "./certificate-ports.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
 import { type IssuingDeps, issueFor } from "./issuing.ts";
-import type { CertificateStore, DeviceStore, InsertLimits } from "./ports.ts";
+import type { DeviceStore } from "./ports.ts";
 
 export type CertificateOperations = Pick<
   DeviceApi,

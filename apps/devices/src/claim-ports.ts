@@ -1,6 +1,7 @@
 // What is kept of claims, and what provisioning asks of the store.
 import type { Claim, Device, RevocationListMode, SignOnOrigin } from "@mooring/contracts";
-import type { Author, NewCertificate, Tags } from "./ports.ts";
+import type { NewCertificate } from "./certificate-ports.ts";
+import type { Author, Tags } from "./ports.ts";
 
 /** A claim as it is kept. */
 export interface ClaimRecord extends Omit<Claim, "claimId" | "hookUrl"> {

@@ -3,10 +3,11 @@ import { X509Certificate } from "node:crypto";
 import { assertMay, type DeviceApi, PlatformError } from "@mooring/contracts";
 import { issueDeviceCertificate, parseCertificateRequest } from "@mooring/pki";
 import type { AuthorityStore } from "./authority-ports.ts";
+import type { CertificateStore } from "./certificate-ports.ts";
 import { refuseOutcome } from "./certificates.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
 import { type IssuingDeps, issueFor } from "./issuing.ts";
-import type { CertificateStore, DeviceStore, ProductStore } from "./ports.ts";
+import type { DeviceStore, ProductStore } from "./ports.ts";
 import { tenantOfServerName } from "./server-name.ts";
 
 export type EnrollmentOperations = Pick<DeviceApi, "enrollCertificate" | "getAuthorityCertificates">;

@@ -4,13 +4,14 @@ import { assertMay, type DeviceApi, deviceNamePattern, invalidField } from "@moo
 import type { Clock, Log } from "@mooring/kit";
 import { type CertificateIdentity, readAuthority, readCertificateTimes, readIdentity, verifyChain } from "@mooring/pki";
 import type { AuthorityRecord, AuthorityStore } from "./authority-ports.ts";
+import type { CertificateStore, NewArrival } from "./certificate-ports.ts";
 import { activeCertificatesMax, refuseOutcome } from "./certificates.ts";
 import type { ClaimStore } from "./claim-ports.ts";
 import { assertKeyKept, keyDigestOf } from "./compromised-keys.ts";
 import { readOneDer } from "./foreign-authorities.ts";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
 import { listFault } from "./list-rules.ts";
-import type { CertificateStore, DeviceStore, NewArrival, SuspensionStore } from "./ports.ts";
+import type { DeviceStore, SuspensionStore } from "./ports.ts";
 import { suspendedReason } from "./verdict.ts";
 
 export interface ForeignCertificateDeps {

@@ -1,5 +1,5 @@
 import { createTrustAnchor, type TrustAnchor, verifyChain } from "@mooring/pki";
-import type { CertificateCredential } from "./ports.ts";
+import type { CertificateCredential } from "./certificate-ports.ts";
 
 /** Parsed authorities, a few KB each; one tenant has one. */
 const anchorsMax = 1_000;

@@ -5,9 +5,10 @@ import type { Clock } from "@mooring/kit";
 import type { IssuedDeviceCertificate, issueDeviceCertificate, Sealer } from "@mooring/pki";
 import { openTenantAuthority } from "./authority.ts";
 import type { AuthorityStore } from "./authority-ports.ts";
+import type { NewCertificate } from "./certificate-ports.ts";
 import { type FilledProfile, fillProfile } from "./certificate-profile.ts";
 import { assertKeyKept } from "./compromised-keys.ts";
-import type { NewCertificate, ProductStore } from "./ports.ts";
+import type { ProductStore } from "./ports.ts";
 import { placesUnder } from "./status-places.ts";
 
 export interface IssuingDeps {

@@ -1,8 +1,8 @@
 // AWS's certificateOwnershipToken: a certificate that belongs to nobody yet, sealed for the claim by which it was made. Nothing is stored.
 import { invalidField, PlatformError } from "@mooring/contracts";
 import type { Sealer } from "@mooring/pki";
+import type { NewCertificate } from "./certificate-ports.ts";
 import type { ClaimCredential } from "./claim-ports.ts";
-import type { NewCertificate } from "./ports.ts";
 
 export type OwnedCertificate = Omit<NewCertificate, "deviceId">;
 

@@ -1,12 +1,10 @@
 import type {
   Acknowledgement,
-  Certificate,
   CertificateProfile,
   ConnectionFailure,
   Device,
   DeviceAddress,
   DeviceChange,
-  DevicePublicKey,
   DeviceRef,
   KnownSubDevice,
   LifecycleBody,
@@ -14,14 +12,15 @@ import type {
   ProductOptions,
   ProductSecrecy,
   Registration,
-  RevocationListMode,
   SubDevice,
   ThingModelApi,
   ThingModelPin,
   ValidationMode,
 } from "@mooring/contracts";
 import type { AuthorityStore, RevocationListStore } from "./authority-ports.ts";
+import type { CertificateStore } from "./certificate-ports.ts";
 import type { ClaimStore } from "./claim-ports.ts";
+import type { CredentialStore, PublicKeyStore, SecretStore } from "./secret-ports.ts";
 
 /** Whether a model exists for a tenant is thing-model's to say; asked with the original caller. */
 export type ModelDirectory = Pick<ThingModelApi, "get">;
@@ -110,200 +109,11 @@ export type Added =
   /** `at`: the place among those given. */
   | { readonly fault: TopologyFault; readonly at: number };
 
-export interface NewCertificate extends Certificate {
-  readonly deviceId: string;
-  readonly authorityId: string;
-  /** Of its authority. */
-  readonly route?: string;
-  readonly pem: string;
-}
-
-export interface InsertLimits {
-  readonly activeMax: number;
-  readonly nowMs: number;
-  /** The certificate that this one is to replace, and when it stops working. */
-  readonly supersede?: { readonly fingerprint: string; readonly atMs: number };
-  /** The certificate that was renewed: the new one is of the same origin. */
-  readonly renewed?: string;
-}
-
-export interface UsableCertificate {
-  readonly certificate: Certificate;
-  readonly pem: string;
-  readonly issuingPem: string;
-}
-
-/** A device that shows a certificate nobody has seen, to be made. */
-export interface NewArrival {
-  readonly device: Device;
-  readonly certificate: Omit<NewCertificate, "deviceId">;
-  readonly by: Author;
-  readonly pendingMax: number;
-  readonly activeMax: number;
-}
-
-export interface CertificateStore {
-  /**
-   * `limit` when the device has `activeMax` certificates that work or may, `gone` when the device was deleted meanwhile, `taken` when the
-   * certificate is somebody's, `stale` when the one to be replaced does not work any more. Atomic.
-   */
-  insert(certificate: NewCertificate, limits: InsertLimits): Promise<"inserted" | "limit" | "gone" | "taken" | "stale">;
-  /** Makes the device, unless it is there, and the certificate its own. `taken` when the name is that of a device of another origin. Atomic. */
-  insertArrival(arrival: NewArrival): Promise<"inserted" | "limit" | "taken" | "known">;
-  /** Newest first. */
-  list(deviceId: string, limit: number): Promise<readonly Certificate[]>;
-  find(deviceId: string, fingerprint: string): Promise<Certificate | undefined>;
-  /** Those that work or may, not yet replaced, with their authorities' certificates; at most `limit`. */
-  listUsable(deviceId: string, nowMs: number, limit: number): Promise<readonly UsableCertificate[]>;
-  /**
-   * A certificate already revoked stays as it is. As `keyCompromise`, all certificates of the tenant with its key are revoked, and the key is kept as compromised. Undefined when the device has none with this
-   * fingerprint.
-   */
-  revoke(device: Device, fingerprint: string, revocation: Revocation): Promise<Certificate | undefined>;
-  /** From `pending`, `active` or `inactive`; undefined when it is none of these any more. */
-  setStatus(device: Device, fingerprint: string, status: "active" | "inactive", nowMs: number): Promise<Certificate | undefined>;
-  /** Names the keys of certificates of before they were named, `limit` at most. Answers how many there were. */
-  nameKeys(limit: number): Promise<number>;
-  /** Brings certificates whose overlap is over to their end. Answers how many there were, `limit` at most. */
-  supersedeDue(nowMs: number, limit: number): Promise<number>;
-  /** Records that certificates end soon, or have ended, once for each of these moments. Answers how many there were, `limit` at most. */
-  noticeEnds(nowMs: number, limit: number): Promise<number>;
-}
-
-export interface Revocation {
-  readonly revokedAtMs: number;
-  readonly reason: string;
-}
-
-/** All that decides whether a certificate proves a device, read at one moment. */
-export interface CertificateCredential {
-  readonly device: DeviceRef;
-  readonly deviceStatus: string;
-  readonly fingerprint: string;
-  readonly serial: string;
-  readonly status: string;
-  /** A claim provisioned it: its common name need not be the device's, but is the one that was written down. */
-  readonly commonName: string | undefined;
-  readonly supersedeAtMs: number | undefined;
-  /** It was revoked here, or its authority's list says so and is obeyed. */
-  readonly listed: boolean;
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
-  readonly authorityId: string;
-  readonly authorityTenantId: string;
-  readonly authorityKind: string;
-  readonly authorityStatus: string;
-  readonly route: string;
-  readonly listMode: RevocationListMode;
-  readonly listDueMs: number | undefined;
-  readonly issuingPem: string;
-}
-
 /** Tenants that are suspended: their devices are let in nowhere. Credentials are found with the status `suspended` in place of their device's own. */
 export interface SuspensionStore {
   /** These and no others, from now on. Committed with the changes that make gateways look at the devices of the others again. */
   replace(tenantIds: readonly string[]): Promise<void>;
   has(tenantId: string): Promise<boolean>;
-}
-
-/** A secret as it is kept, and the one before as long as both are good. */
-export interface StoredSecret {
-  readonly sealed: string | undefined;
-  readonly version: number;
-  readonly previous: PreviousSecret | undefined;
-}
-
-export interface PreviousSecret {
-  readonly sealed: string;
-  readonly version: number;
-  readonly untilMs: number;
-}
-
-/** All that decides whether a secret or a token proves a device, read at one moment. */
-export interface SecretCredential {
-  readonly device: DeviceRef;
-  readonly deviceStatus: string;
-  readonly secretAuthentication: boolean;
-  readonly legacySignatures: boolean;
-  readonly secret: StoredSecret;
-  readonly tokenHash: string | undefined;
-  readonly tokenVersion: number;
-  /** Registers no more. */
-  readonly isActivated: boolean;
-}
-
-export interface StoredPublicKey extends DevicePublicKey {
-  readonly pem: string;
-}
-
-/** All that decides whether a key proves a device, read at one moment. */
-export interface KeyCredential {
-  readonly device: DeviceRef;
-  readonly deviceStatus: string;
-  readonly keys: readonly StoredPublicKey[];
-}
-
-/** The reads behind every sign-on: one statement each. */
-export interface CredentialStore {
-  /** One for each route that the certificate is on. */
-  findCertificates(fingerprint: string): Promise<readonly CertificateCredential[]>;
-  findSecret(address: DeviceAddress): Promise<SecretCredential | undefined>;
-  findSecretOf(deviceId: string): Promise<SecretCredential | undefined>;
-  findKeys(address: DeviceAddress): Promise<KeyCredential | undefined>;
-  findKeysOf(deviceId: string): Promise<KeyCredential | undefined>;
-  /** From now on the device does not register again. */
-  activate(deviceId: string): Promise<void>;
-}
-
-/** A new secret in place of the last one. */
-export interface Rotation {
-  /** Called once, with the version the new one has. */
-  readonly seal: (version: number) => string;
-  readonly nowMs: number;
-  /** How long the one before is good as well; not at all when 0. */
-  readonly overlapMs: number;
-}
-
-export interface Rotated {
-  readonly version: number;
-  readonly previousValidUntilMs: number | undefined;
-}
-
-/** All that decides whether a product's secret proves a registration. */
-export interface RegistrationCredential {
-  readonly tenantId: string;
-  readonly productKey: string;
-  readonly secretAuthentication: boolean;
-  readonly legacySignatures: boolean;
-  readonly registration: string;
-  /** Its tenant is. */
-  readonly isSuspended: boolean;
-  readonly secret: StoredSecret;
-}
-
-/** Given to the store: what a device that registers gets, made once it is known which version it has. */
-export type Enrolment =
-  | { readonly kind: "secret"; readonly seal: (device: DeviceRef, version: number) => string }
-  | { readonly kind: "token"; readonly tokenHash: string; readonly nowMs: number };
-
-/** Why a device may not register; or that it did. */
-export type EnrolmentOutcome = "enrolled" | "unknown" | "disabled" | "already-activated" | "registration-limit";
-
-export interface SecretStore {
-  /** Undefined when the device is gone. The device counts as activated: an operator has seen to its secret. */
-  rotateDevice(device: Device, rotation: Rotation): Promise<Rotated | undefined>;
-  rotateProduct(product: Product, rotation: Rotation): Promise<Rotated | undefined>;
-  findRegistration(productKey: string): Promise<RegistrationCredential | undefined>;
-  /** With a secret the device must be there; with a token it is made when it is not. Atomic. */
-  enrol(product: RegistrationCredential, address: DeviceAddress, enrolment: Enrolment): Promise<EnrolmentOutcome>;
-}
-
-export interface PublicKeyStore {
-  /** A key that is there already stays as it is. `limit` when the device has `max` others; `gone` when it was deleted meanwhile. */
-  insert(device: Device, key: StoredPublicKey, max: number): Promise<DevicePublicKey | "limit" | "gone">;
-  list(deviceId: string): Promise<readonly DevicePublicKey[]>;
-  /** False when the device has none of this id. */
-  delete(device: Device, keyId: string): Promise<boolean>;
 }
 
 /** Refused sign-ons of one kind, counted. Of a device by its names, or by a certificate of it; what it is not by is empty. */

@@ -18,6 +18,7 @@ import {
 } from "@mooring/contracts";
 import type { Log, Metrics } from "@mooring/kit";
 import { issueDeviceCertificate, issueDeviceKeyPair, readIdentity } from "@mooring/pki";
+import type { NewCertificate } from "./certificate-ports.ts";
 import { activeCertificatesMax } from "./certificates.ts";
 import { fillNamePattern, type Parameters, parseParameters, serialOf } from "./claim-input.ts";
 import type { ClaimCredential, ClaimStore } from "./claim-ports.ts";
@@ -28,7 +29,7 @@ import { createIssuerCheck } from "./issuer-check.ts";
 import { type IssuingDeps, issueFor } from "./issuing.ts";
 import { listFault } from "./list-rules.ts";
 import { openOwnership, sealOwnership } from "./ownership-token.ts";
-import type { NewCertificate, Tags } from "./ports.ts";
+import type { Tags } from "./ports.ts";
 import { hookPlace } from "./secret-place.ts";
 import { type Conclude, type Refused, suspendedReason } from "./verdict.ts";
 

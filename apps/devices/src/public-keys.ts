@@ -3,7 +3,8 @@ import { assertMay, type Caller, type Device, type DeviceAddress, type DeviceApi
 import type { Clock } from "@mooring/kit";
 import { noDevice, parseAddress, tenantOf } from "./input.ts";
 import { algorithmOf } from "./jwt.ts";
-import type { DeviceStore, PublicKeyStore, StoredPublicKey } from "./ports.ts";
+import type { DeviceStore } from "./ports.ts";
+import type { PublicKeyStore, StoredPublicKey } from "./secret-ports.ts";
 
 export type PublicKeyOperations = Pick<DeviceApi, "addPublicKey" | "listPublicKeys" | "deletePublicKey">;
 

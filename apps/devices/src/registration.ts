@@ -16,9 +16,9 @@ import {
 } from "@mooring/contracts";
 import type { Clock } from "@mooring/kit";
 import type { Sealer } from "@mooring/pki";
-import type { Enrolment, RegistrationCredential, SecretStore } from "./ports.ts";
 import { hashToken } from "./secret-authentication.ts";
 import { productSecretPlace, secretPlace } from "./secret-place.ts";
+import type { Enrolment, RegistrationCredential, SecretStore } from "./secret-ports.ts";
 import { digestOf, findSigner, isHexSignature } from "./secret-rules.ts";
 import { createSecret } from "./secrets.ts";
 import { type Conclude, type Refused, suspendedReason } from "./verdict.ts";

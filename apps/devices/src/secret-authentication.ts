@@ -11,9 +11,9 @@ import {
 } from "@mooring/contracts";
 import type { AuthenticationDeps } from "./authentication.ts";
 import { faultOf, isSignedBy, type Jwt, parseJwt, subjectOf, validUntilMsOf } from "./jwt.ts";
-import type { KeyCredential, SecretCredential } from "./ports.ts";
 import { type PskIdentity, parsePskIdentity } from "./psk-identity.ts";
 import { secretPlace } from "./secret-place.ts";
+import type { KeyCredential, SecretCredential } from "./secret-ports.ts";
 import { digestOf, findSigner, type GoodSecret, goodSecrets, isHexSignature, isSignature } from "./secret-rules.ts";
 import { type Conclude, isRefused, judgeStatus, type Refused, type Verdict } from "./verdict.ts";
 

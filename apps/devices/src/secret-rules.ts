@@ -1,7 +1,7 @@
 // What a stored secret is good for: which versions hold when, and what they sign. Pure but for unsealing.
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Sealer } from "@mooring/pki";
-import type { StoredSecret } from "./ports.ts";
+import type { StoredSecret } from "./secret-ports.ts";
 
 const digests: Readonly<Record<string, string>> = { hmacsha256: "sha256", hmacsha1: "sha1", hmacmd5: "md5" };
 

@@ -12,8 +12,9 @@ import {
 import type { Clock } from "@mooring/kit";
 import type { Sealer } from "@mooring/pki";
 import { noDevice, noProduct, parseAddress, parseProductKey, tenantOf } from "./input.ts";
-import type { DeviceStore, ProductStore, Rotated, SecretStore } from "./ports.ts";
+import type { DeviceStore, ProductStore } from "./ports.ts";
 import { productSecretPlace, secretPlace } from "./secret-place.ts";
+import type { Rotated, SecretStore } from "./secret-ports.ts";
 
 export type SecretOperations = Pick<DeviceApi, "createDeviceSecret" | "rotateDeviceSecret" | "createProductSecret">;
 

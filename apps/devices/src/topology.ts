@@ -16,8 +16,9 @@ import {
 import type { Clock } from "@mooring/kit";
 import type { Sealer } from "@mooring/pki";
 import { cutPage, noDevice, parseAddress, parsePage, tenantOf } from "./input.ts";
-import type { CredentialStore, DeviceStore, TopologyFault, TopologyStore } from "./ports.ts";
+import type { DeviceStore, TopologyFault, TopologyStore } from "./ports.ts";
 import { addressOf, isProof, judgeSecret } from "./secret-authentication.ts";
+import type { CredentialStore } from "./secret-ports.ts";
 import { isRefused } from "./verdict.ts";
 
 export type TopologyOperations = Pick<

@@ -1,4 +1,4 @@
-import type { CertificateStore } from "../ports.ts";
+import type { CertificateStore } from "../certificate-ports.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";
 import { insertDeviceEvent } from "./device-event-store.ts";
 import { putRevocation } from "./revocations.ts";

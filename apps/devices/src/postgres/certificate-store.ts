@@ -1,7 +1,7 @@
 import type { Device } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
+import type { CertificateStore, NewArrival, NewCertificate } from "../certificate-ports.ts";
 import { keyDigestOf } from "../compromised-keys.ts";
-import type { CertificateStore, NewArrival, NewCertificate } from "../ports.ts";
 import { createCertificateEnds } from "./certificate-ends.ts";
 import { readCertificates, toCertificate } from "./certificate-views.ts";
 import type { ChangeLog, Transaction } from "./change-log.ts";

@@ -1,6 +1,7 @@
 import { asDeviceId, asDeviceName, asProductKey, asTenantId, type DeviceRef, type RevocationListMode } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
-import type { CertificateCredential, CredentialStore, KeyCredential, SecretCredential, StoredSecret } from "../ports.ts";
+import type { CertificateCredential } from "../certificate-ports.ts";
+import type { CredentialStore, KeyCredential, SecretCredential, StoredSecret } from "../secret-ports.ts";
 import { askByDevice } from "./by-device.ts";
 import { gather } from "./gather.ts";
 import { statusSql } from "./suspension-store.ts";

@@ -1,6 +1,7 @@
 // A certificate of a device, in four trips to the database: BEGIN, the device's lock, the row with its record in the feed, COMMIT.
+
+import type { CertificateStore, InsertLimits, NewCertificate } from "../certificate-ports.ts";
 import { keyDigestOf } from "../compromised-keys.ts";
-import type { CertificateStore, InsertLimits, NewCertificate } from "../ports.ts";
 import { type ChangeLog, recordFrom, type SqlTransaction } from "./change-log.ts";
 import { isTaken } from "./prisma-errors.ts";
 

@@ -1,6 +1,6 @@
 import type { DevicePublicKey } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
-import type { PublicKeyStore } from "../ports.ts";
+import type { PublicKeyStore } from "../secret-ports.ts";
 import type { ChangeLog } from "./change-log.ts";
 import { lockDevice, markActivated } from "./device-store.ts";
 

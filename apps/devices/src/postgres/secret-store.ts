@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { asDeviceId, asDeviceName, asProductKey, asTenantId, type Device, type DeviceAddress, type DeviceRef } from "@mooring/contracts";
 import type { Database } from "@mooring/db";
-import type { Enrolment, EnrolmentOutcome, RegistrationCredential, Rotated, Rotation, SecretStore } from "../ports.ts";
+import type { Enrolment, EnrolmentOutcome, RegistrationCredential, Rotated, Rotation, SecretStore } from "../secret-ports.ts";
 import type { ChangeLog, ChangeSubject, Transaction } from "./change-log.ts";
 import { type StoredSecretColumns, toStoredSecret } from "./credential-store.ts";
 import { insertDeviceEvent } from "./device-event-store.ts";

@@ -1,5 +1,5 @@
 import type { Caller } from "./caller.ts";
-import type { SignOnOrigin } from "./devices.ts";
+import type { SignOnOrigin } from "./device-proofs.ts";
 
 /** 4 to 36 characters: also the name of a provisioning template in AWS's form. */
 export const claimNamePattern = /^[A-Za-z0-9_-]{4,36}$/;

@@ -3,6 +3,7 @@ export * from "./backend-message.ts";
 export * from "./caller.ts";
 export * from "./certificates.ts";
 export * from "./claims.ts";
+export * from "./device-proofs.ts";
 export * from "./devices.ts";
 export * from "./errors.ts";
 export * from "./events.ts";

@@ -1,5 +1,5 @@
 import type { Caller } from "./caller.ts";
-import type { SecretProof } from "./devices.ts";
+import type { SecretProof } from "./device-proofs.ts";
 import type { DeviceAddress, DeviceRef } from "./ids.ts";
 import type { PageRequest } from "./page.ts";
 

@@ -20,7 +20,7 @@ import { limits } from "../harness.test-support.ts";
 import type { ChannelOutput } from "../mqtt/channel.ts";
 import { Outgoing } from "../mqtt/outgoing.ts";
 import { developmentRights } from "../mqtt/rights.ts";
-import { welcomeClient } from "../mqtt/welcome.ts";
+import { welcomeClient } from "../mqtt/welcome-client.ts";
 import type { Welcomed } from "../mqtt/welcome-ports.ts";
 import { WriteGatherer } from "../mqtt/write-gatherer.ts";
 import { Figures } from "./figures.ts";

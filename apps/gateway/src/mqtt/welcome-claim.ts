@@ -6,7 +6,8 @@ import type { ProvisioningDeps } from "../route/provisioning.ts";
 import { acceptance } from "./acceptance.ts";
 import { ClaimChannel, claimSpace } from "./claim-channel.ts";
 import { type ClaimSignedOn, protocolNames, type SignedOn, SignOnRefused } from "./connect.ts";
-import { channelStart, type WelcomeDeps } from "./welcome.ts";
+import type { WelcomeDeps } from "./welcome.ts";
+import { channelStart } from "./welcome-answer.ts";
 import type { Guest, Welcomed } from "./welcome-ports.ts";
 
 export interface ClaimWelcomeDeps {

@@ -57,8 +57,8 @@ export function checkSessionFrame({ sequence, ops }: SessionFrame, limits: Sessi
     const op = ops[opIndex] as SessionOp;
     const fault = checkOp(op, limits);
     if (fault !== undefined) return refused({ ...fault, opIndex });
-    rows += rowsOf(op);
-    bytes += bytesOf(op);
+    rows += sessionOpRows(op);
+    bytes += sessionOpBytes(op);
     if (rows > limits.frameOpsMax)
       return refused({ code: "quotaExceeded", message: `/ops: a frame names at most ${limits.frameOpsMax} rows`, opIndex });
     if (bytes > sessionFrameBytesMax)
@@ -71,7 +71,8 @@ export function checkSessionFrame({ sequence, ops }: SessionFrame, limits: Sessi
   return { error: undefined, rows, bytes };
 }
 
-function bytesOf(op: SessionOp): number {
+/** What an op counts for `sessionFrameBytesMax`: the message or will that it carries. */
+export function sessionOpBytes(op: SessionOp): number {
   switch (op.op) {
     case "queue":
     case "putRetained":
@@ -83,8 +84,8 @@ function bytesOf(op: SessionOp): number {
   }
 }
 
-/** How many rows an op names, its own and those of its lists. */
-function rowsOf(op: SessionOp): number {
+/** What an op counts for `frameOpsMax`: how many rows it names, its own and those of its lists. */
+export function sessionOpRows(op: SessionOp): number {
   switch (op.op) {
     case "queue":
       return 1 + op.targets.length;

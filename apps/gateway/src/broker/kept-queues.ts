@@ -9,8 +9,8 @@ import type { SessionStore } from "./ports.ts";
 import type { Session } from "./session.ts";
 import { flightOf, storedMessage } from "./stored.ts";
 
-/** Rows that one change may name. */
-const targetsPerOp = 400;
+/** Rows that one change may name: a frame with more than the service takes is refused, and with it what others have in it. */
+const rowsPerOp = 400;
 
 export interface KeptQueuesDeps {
   readonly tenantId: string;
@@ -35,17 +35,14 @@ export class KeptQueues {
   add(message: Message, commit: Commit): void {
     const { store, tenantId, clock } = this.#deps;
     const stored = storedMessage(message, tenantId, clock.now());
-    const targets = commit.targets();
-    for (let at = 0; at < targets.length; at += targetsPerOp) {
-      store.write({ op: "queue", message: stored, targets: targets.slice(at, at + targetsPerOp) }, commit.expect());
-    }
+    for (const targets of pieces(commit.targets())) store.write({ op: "queue", message: stored, targets }, commit.expect());
   }
 
   assignPacketIds(session: Session, flights: readonly Flight[]): void {
     const commit = new Commit(0);
     for (const flight of flights) commit.add(session, flight);
-    const items = flights.map(({ seq, packetId }) => ({ seq, packetId }));
-    this.#deps.store.write({ op: "setPacketIds", sessionId: session.id, items }, commit.expect());
+    const all = flights.map(({ seq, packetId }) => ({ seq, packetId }));
+    for (const items of pieces(all)) this.#deps.store.write({ op: "setPacketIds", sessionId: session.id, items }, commit.expect());
   }
 
   release(session: Session, flight: Flight): void {
@@ -71,10 +68,10 @@ export class KeptQueues {
     this.#ask(session, this.#deps.store.loadOldest(session.id, count), (items = []) => {
       // It has come back meanwhile, and has read what is in its queue: that is not to change behind its back.
       if (session.channel !== null) return onDropped(0, 0);
-      const seqs = items.map(({ seq }) => seq);
-      if (seqs.length > 0) this.#deps.store.write({ op: "dequeue", sessionId: session.id, seqs }, null);
-      this.#deps.counters.queueDropped += seqs.length;
-      onDropped(seqs.length, bytesOf(items));
+      const all = items.map(({ seq }) => seq);
+      for (const seqs of pieces(all)) this.#deps.store.write({ op: "dequeue", sessionId: session.id, seqs }, null);
+      this.#deps.counters.queueDropped += items.length;
+      onDropped(items.length, bytesOf(items));
     });
   }
 
@@ -88,6 +85,14 @@ export class KeptQueues {
     };
     question.then(answer, () => answer(undefined));
   }
+}
+
+/** A list in pieces of which each goes into one change; a short list, which most are, as it is. */
+function pieces<T>(all: readonly T[]): readonly (readonly T[])[] {
+  if (all.length <= rowsPerOp) return all.length === 0 ? [] : [all];
+  const cut: (readonly T[])[] = [];
+  for (let at = 0; at < all.length; at += rowsPerOp) cut.push(all.slice(at, at + rowsPerOp));
+  return cut;
 }
 
 /** What a queue is charged for these: as when they came. */

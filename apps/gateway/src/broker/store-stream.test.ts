@@ -104,4 +104,31 @@ describe("changes of one turn", () => {
     const items = await store.loadQueue(sessionIds[3] ?? "");
     expect(items.map(({ seq }) => seq)).toEqual(Array.from({ length: 299 }, (_, at) => at + 302));
   });
+
+  test("are committed however many messages their lists name", async () => {
+    const store = openStream();
+    const sessionId = randomUUID();
+    const outcomes: boolean[] = [];
+    const listener = { onCommitted: (isCommitted: boolean) => void outcomes.push(isCommitted) };
+    store.write(sessionOp(sessionId), listener);
+    for (let from = 1; from <= 2_000; from += 400) {
+      const seqs = Array.from({ length: 400 }, (_, at) => from + at);
+      store.write({ op: "setPacketIds", sessionId, items: seqs.map((seq) => ({ seq, packetId: seq })) }, listener);
+      store.write({ op: "setReleased", sessionId, seqs }, listener);
+      store.write({ op: "dequeue", sessionId, seqs }, listener);
+    }
+    await until("every change is answered", () => outcomes.length === 16);
+    expect(outcomes.filter((isCommitted) => !isCommitted)).toHaveLength(0);
+  });
+
+  test("are committed whatever the wills of sessions weigh", async () => {
+    const store = openStream();
+    const outcomes: boolean[] = [];
+    for (let count = 0; count < 300; count++) {
+      const will = { topic: "a", payload: Buffer.alloc(15_000), qos: 0, retain: false, delayS: 60, properties: {} };
+      store.write({ ...sessionOp(randomUUID()), will } as SessionOp, { onCommitted: (isCommitted) => void outcomes.push(isCommitted) });
+    }
+    await until("every change is answered", () => outcomes.length === 300);
+    expect(outcomes.filter((isCommitted) => !isCommitted)).toHaveLength(0);
+  });
 });

@@ -5,7 +5,7 @@
 //
 // A stream that breaks is opened again and what was not acknowledged is sent again: a change applied twice leaves what it left once. Nothing fails
 // for being late: publishers wait for their acknowledgement, and beyond the bounds nothing more is read from anybody.
-import { messageBytes, type QueueItem, type SessionApi, type SessionOp, serviceCaller } from "@mooring/contracts";
+import { type QueueItem, type SessionApi, type SessionOp, serviceCaller, sessionOpBytes, sessionOpRows } from "@mooring/contracts";
 import { type Log, pause, type Running, startLoop } from "@mooring/kit";
 import type { CommitListener, SessionStore } from "./ports.ts";
 
@@ -25,7 +25,7 @@ interface Frame {
   readonly bytes: number;
 }
 
-/** Rows that a frame names; the service takes twice as many. */
+/** Rows that a frame names, unless one change names more; the service takes twice as many. */
 const rowsPerFrame = 500;
 const frameBytesMax = 1024 * 1024;
 /** With the largest message and what goes with it: the service takes 3 MB. */
@@ -73,7 +73,7 @@ export class StoreStream implements SessionStore {
 
   write(op: SessionOp, listener: CommitListener | null): void {
     if (listener === null && this.#joins(op)) return;
-    const rows = rowsOf(op);
+    const rows = sessionOpRows(op);
     if (this.#rows + rows > rowsPerFrame) this.#cut();
     this.#ops.push(op);
     this.#listeners.push(listener);
@@ -228,15 +228,9 @@ export class StoreStream implements SessionStore {
   }
 }
 
-/** What the service counts: the change itself, or what its list names. */
-function rowsOf(op: SessionOp): number {
-  return op.op === "queue" ? 1 + op.targets.length : 1;
-}
-
+/** Not less than what the service counts. */
 function bytesOf(op: SessionOp): number {
-  if (op.op === "queue") return opBytes * (1 + op.targets.length) + messageBytes(op.message);
-  if (op.op === "putRetained") return opBytes + messageBytes(op.message);
-  return opBytes;
+  return opBytes * (op.op === "queue" ? 1 + op.targets.length : 1) + sessionOpBytes(op);
 }
 
 /** The promise's outcome, or undefined as soon as the signal aborts. */

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { useGateway } from "./fixture.test-support.ts";
 import { secretConnect } from "./harness.test-support.ts";
+import { openTcp } from "./mqtt-client.test-support.ts";
 
 const fixture = useGateway();
 const connectPacket = encodeConnect({
@@ -125,7 +126,56 @@ describe("WebSocket (MQTT 5 s6)", () => {
     expect(socket.readyState).toBe(socket.OPEN);
     socket.terminate();
   });
+
+  test("behind a text frame nothing is read, and the connection ends though the client does not say goodbye [MQTT-6.0.0-1]", async () => {
+    const { mqttDev, mqttDevWs } = fixture.harness.gateway.addresses;
+    const observer = await openTcp(mqttDev, ProtocolLevel.V5).signOn({ clientId: "observer" });
+    fixture.clients.push(observer);
+    await observer.subscribe("said");
+    const socket = await openRaw(mqttDevWs);
+    const isClosed = new Promise<void>((resolve) => socket.once("close", resolve));
+    const opened = new Promise((resolve) => socket.once("data", resolve));
+    const key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    socket.write(`GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${key}Sec-WebSocket-Protocol: mqtt\r\n\r\n`);
+    await opened;
+    const say = (payload: string): Buffer => frame(0x82, encodePublish({ ...said, payload: Buffer.from(payload) }, ProtocolLevel.V5));
+    socket.write(Buffer.concat([frame(0x82, connectPacket), say("before"), frame(0x81, Buffer.from("text")), say("behind")]));
+    await isClosed;
+    expect(await observer.acknowledged(observer.publish("said", "end"))).toBe(0);
+    expect(observer.messages.map(({ payload }) => payload)).toEqual(["before", "end"]);
+  });
+
+  test("a message may hold more packets than may be unacknowledged [MQTT-6.0.0-2]", async () => {
+    const { mqttDev, mqttDevWs } = fixture.harness.gateway.addresses;
+    const kept = { clientId: "kept", properties: { sessionExpiryIntervalS: 60 } };
+    const subscriber = await openTcp(mqttDev, ProtocolLevel.V5).signOn(kept);
+    fixture.clients.push(subscriber);
+    await subscriber.subscribe("said");
+    const socket = new WebSocket(`ws://${mqttDevWs}/mqtt`, "mqtt");
+    await new Promise((resolve) => socket.once("open", resolve));
+    let bytes = 0;
+    socket.on("message", (data: Buffer) => {
+      bytes += data.length;
+    });
+    const nobody = { username: null, password: null, will: null, properties: null };
+    socket.send(encodeConnect({ protocolLevel: ProtocolLevel.V311, cleanStart: true, keepAliveS: 0, clientId: "many", ...nobody }));
+    await expect.poll(() => bytes).toBe(4);
+    const count = 2_500;
+    const packets = Array.from({ length: count }, (_, at) =>
+      encodePublish({ ...said, payload: Buffer.alloc(300), qos: 1, packetId: at + 1 }, ProtocolLevel.V311),
+    );
+    socket.send(Buffer.concat(packets));
+    await expect.poll(() => bytes, { timeout: 10_000 }).toBe(4 + count * 4);
+    socket.terminate();
+  });
 });
+
+const said = { topic: "said", qos: 0, retain: false, dup: false, packetId: 0, properties: null } as const;
+
+/** A WebSocket frame as a client sends it, of up to 125 bytes, under a mask that changes nothing. */
+function frame(first: number, bytes: Buffer): Buffer {
+  return Buffer.concat([Buffer.of(first, 0x80 | bytes.length, 0, 0, 0, 0), bytes]);
+}
 
 function openRaw(address = ""): Promise<Socket> {
   const [host, port] = address.split(":");

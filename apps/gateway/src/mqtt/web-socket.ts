@@ -7,6 +7,8 @@ import { type WebSocket, WebSocketServer } from "ws";
 const subprotocols = ["mqtt", "mqttv3.1"] as const;
 /** One message; packets larger than what a client may send are refused by the decoder. */
 const messageBytesMax = 1024 * 1024;
+/** What a socket's read gives at most, too. */
+const pieceBytes = 65_536;
 const unsupportedData = 1003;
 const messageTooBig = 1009;
 
@@ -44,6 +46,7 @@ export class WebSocketStream extends Duplex {
   readonly #strangerBytesMax: number;
   #isHeld = false;
   #hasSpoken = false;
+  #isOver = false;
   /** Read since the last whole message. */
   #gathered = 0;
 
@@ -55,10 +58,11 @@ export class WebSocketStream extends Duplex {
     this.#raw = raw;
     socket.binaryType = "nodebuffer";
     socket.on("message", (data, isBinary) => {
-      if (!isBinary) return socket.close(unsupportedData); // [MQTT-6.0.0-1]
+      if (this.#isOver) return;
+      if (!isBinary) return this.#refuse(unsupportedData); // [MQTT-6.0.0-1]
       this.#hasSpoken = true;
       this.#gathered = 0;
-      if (!this.push(data)) socket.pause();
+      if (!this.#give(data as Buffer)) socket.pause();
     });
     socket.on("close", () => {
       if (!this.readableEnded) this.push(null);
@@ -87,10 +91,22 @@ export class WebSocketStream extends Duplex {
     // Behind CONNECT a client may say what it likes: that waits until it is let in.
     this.#isHeld = true;
     this.#socket.pause();
-    if (this.#hasSpoken) return;
-    this.#socket.close(messageTooBig);
-    this.push(null);
+    if (!this.#hasSpoken) this.#refuse(messageTooBig);
   };
+
+  /** In pieces: whoever reads may stop at any packet, and has room for one piece behind it. False when there is no room for more. */
+  #give(data: Buffer): boolean {
+    let hasRoom = true;
+    for (let at = 0; at < data.length; at += pieceBytes) hasRoom = this.push(data.subarray(at, at + pieceBytes));
+    return hasRoom;
+  }
+
+  /** Nothing more is read. The connection does not wait for the client to say goodbye. */
+  #refuse(code: number): void {
+    this.#isOver = true;
+    this.#socket.close(code);
+    this.push(null);
+  }
 
   override _read(): void {
     if (this.#socket.isPaused && !this.#isHeld) this.#socket.resume();

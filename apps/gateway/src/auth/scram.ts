@@ -16,11 +16,15 @@ export interface ClientFirst {
   readonly header: string;
 }
 
-/** Undefined for what is no client-first-message, or asks for channel binding, for which there is none. */
+/**
+ * Undefined for what is no client-first-message, asks for channel binding, for which there is none, or wants to be let in as somebody else than who
+ * proves itself (RFC 5802 s5.1, "a").
+ */
 export function parseClientFirst(data: Uint8Array): ClientFirst | undefined {
-  const match = /^([ny],(?:a=[^,]*)?,)(n=([^,]+),r=([!-+\--~]{8,256})(?:,.*)?)$/s.exec(textOf(data));
+  const match = /^([ny],(?:a=([^,]*))?,)(n=([^,]+),r=([!-+\--~]{8,256})(?:,.*)?)$/s.exec(textOf(data));
   if (match === null) return undefined;
-  const [, header = "", bare = "", name = "", nonce = ""] = match;
+  const [, header = "", wanted = "", bare = "", name = "", nonce = ""] = match;
+  if (wanted !== "" && wanted !== name) return undefined;
   const user = name.replaceAll("=2C", ",").replaceAll("=3D", "=");
   return { user, nonce, bare, header };
 }

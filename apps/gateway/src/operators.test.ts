@@ -207,7 +207,7 @@ describe("SCRAM-SHA-256 (MQTT 5 s4.12)", () => {
     expect([authenticationMethod, authenticationData?.length, rest]).toEqual([method, expect.any(Number), {}]);
     const narrow = await begin("k1", method, { maximumPacketSize: 50 });
     await narrow.closed();
-    expect([narrow.auths, narrow.connack]).toEqual([[], undefined]);
+    expect([narrow.auths, narrow.connack?.reasonCode]).toEqual([[], ReasonCode.PacketTooLarge]);
   });
 
   test("who fails to prove itself again, or as somebody else, is disconnected: 0x87 [MQTT-4.12.1-2]", async () => {
@@ -229,20 +229,23 @@ describe("SCRAM-SHA-256 (MQTT 5 s4.12)", () => {
   test.each([
     ["another method in AUTH [MQTT-4.12.0-5]", ReasonCode.ContinueAuthentication, "PLAIN"],
     ["beginning anew before the end", ReasonCode.ReAuthenticate, method],
-  ])("%s ends the connection", async (_what, reasonCode, authenticationMethod) => {
+  ])("%s ends the connection: 0x82 in CONNACK", async (_what, reasonCode, authenticationMethod) => {
     addKey("k1", "secret");
     const client = await begin("k1");
     await client.auth(reasonCode, { authenticationMethod, authenticationData: Buffer.from("x") });
     await client.closed();
-    expect(client.connack).toBeUndefined();
+    expect([client.connack?.reasonCode, client.disconnect]).toEqual([ReasonCode.ProtocolError, undefined]);
   });
 
-  test("anything but AUTH before CONNACK ends the connection", async () => {
+  test.each([
+    ["anything but AUTH", [0xc0, 0], ReasonCode.ProtocolError],
+    ["malformed bytes", [0xc1, 0], ReasonCode.MalformedPacket],
+  ])("%s before CONNACK ends the connection, which is told why in CONNACK [MQTT-3.14.0-1]", async (_what, bytes, reasonCode) => {
     addKey("k1", "secret");
     const client = await begin("k1");
-    client.publish("a", "x", 0);
+    client.socket.write(Buffer.from(bytes));
     await client.closed();
-    expect(client.connack).toBeUndefined();
+    expect([client.connack?.reasonCode, client.disconnect]).toEqual([reasonCode, undefined]);
   });
 
   test("a method that is not there is refused: 0x8C [MQTT-4.12.0-1]; AUTH without one ends the connection [MQTT-4.12.0-6]", async () => {

@@ -11,6 +11,8 @@ import {
   encodeConnack,
   encodeDisconnect,
   isDisconnectCodeOf,
+  isReasonCodeOf,
+  PacketType,
   ProtocolLevel,
   ReasonCode,
   type ReasonPacket,
@@ -29,12 +31,6 @@ import type { Stay, Welcomed } from "./welcome-ports.ts";
 
 /** How long a closing connection may take to send its last words. */
 const lingerMs = 2_000;
-
-/** To a client that has asked to be let in. */
-const faultConnack = encodeConnack(
-  { sessionPresent: false, reasonCode: ReasonCode.ImplementationSpecificError, properties: null },
-  ProtocolLevel.V5,
-);
 
 export class Connection extends HeldReading implements Host, WriterOwner, StreamOwner {
   readonly outgoing: SocketWriter;
@@ -199,11 +195,7 @@ export class Connection extends HeldReading implements Host, WriterOwner, Stream
   }
 
   #close(reasonCode: number, word: string): void {
-    const isV5 = this.decoder.protocolLevel === ProtocolLevel.V5;
-    if (this.state === State.Open && reasonCode !== 0 && isV5 && isDisconnectCodeOf(false, reasonCode)) {
-      const bytes = encodeDisconnect({ reasonCode, properties: null }, ProtocolLevel.V5);
-      if (bytes.length <= this.#maximumPacketSize) this.put(bytes);
-    }
+    if (reasonCode !== 0 && this.decoder.protocolLevel === ProtocolLevel.V5) this.#sayWhy(reasonCode);
     this.#endWord = word;
     this.#leave();
     this.outgoing.flush();
@@ -217,6 +209,15 @@ export class Connection extends HeldReading implements Host, WriterOwner, Stream
     // Reading goes on into the void: a socket closed with unread bytes is reset, and the last words would be lost with it.
     this.stream.resume();
     this.deps.wheel.schedule(this, lingerMs);
+  }
+
+  /** As far as there is a word for it: in DISCONNECT, and in CONNACK to who is not let in yet [MQTT-3.14.0-1]. */
+  #sayWhy(reasonCode: number): void {
+    const isOpen = this.state === State.Open;
+    if (isOpen ? !isDisconnectCodeOf(false, reasonCode) : !isReasonCodeOf(PacketType.Connack, reasonCode)) return;
+    const said = { reasonCode, properties: null };
+    const bytes = isOpen ? encodeDisconnect(said, ProtocolLevel.V5) : encodeConnack({ ...said, sessionPresent: false }, ProtocolLevel.V5);
+    if (bytes.length <= this.#maximumPacketSize) this.put(bytes);
   }
 
   /** Out of everything others look at, at once; the socket may take longer. What one of them breaks on does not keep the others from hearing of it. */
@@ -251,7 +252,6 @@ export class Connection extends HeldReading implements Host, WriterOwner, Stream
       this.stream.destroy();
       return;
     }
-    if (this.state !== State.Open && this.decoder.protocolLevel === ProtocolLevel.V5) this.guarded(() => this.put(faultConnack));
     this.close(ReasonCode.ImplementationSpecificError, "fault");
   }
 }

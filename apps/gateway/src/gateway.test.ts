@@ -160,6 +160,7 @@ describe("what a device may say and hear", () => {
   test("a foreign topic: 5.0 PUBACK 0x87, QoS 0 DISCONNECT 0x87; 3.1.1 the connection is closed", async () => {
     const five = await fixture.signOn("dev-1");
     expect(await five.acknowledged(five.publish(post("dev-2"), report({ Temperature: 1 })))).toBe(ReasonCode.NotAuthorized);
+    expect(five.pubacks.at(-1)?.reason).toBe("this topic is not the device's own");
     five.publish(post("dev-2"), report({ Temperature: 1 }), 0);
     expect(await five.closed()).toBe(ReasonCode.NotAuthorized);
     for (const qos of [0, 1] as const) {

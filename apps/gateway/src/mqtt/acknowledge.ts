@@ -1,7 +1,8 @@
-// Hot: PUBACK, PUBREC, PUBREL and PUBCOMP, as much of them as the client understands and takes.
-import { type AckType, encodeAck, type Properties, ProtocolLevel } from "@mooring/mqtt";
+// Hot: PUBACK, PUBREC, PUBREL, PUBCOMP and SUBACK, as much of them as the client understands and takes.
+import { type AckType, encodeAck, encodeSuback, type Properties, ProtocolLevel } from "@mooring/mqtt";
 import type { ChannelStart } from "./channel-ports.ts";
 import type { Outgoing } from "./outgoing.ts";
+import { subscribeReason } from "./reasons.ts";
 
 /** Longer reasons are cut: a packet that explains must not grow with what it explains. */
 const reasonCharactersMax = 256;
@@ -14,4 +15,23 @@ export function putAck(outgoing: Outgoing, start: ChannelStart, type: AckType, p
   // [MQTT-3.4.2-2]: no reason string that would make the packet larger than the client takes.
   if (bytes.length > maximumPacketSize) bytes = encodeAck(type, { packetId, reasonCode, properties: null }, protocolLevel);
   outgoing.put(bytes);
+}
+
+/** SUBACK, with the first refusal in words where the client wants words and takes so many [MQTT-3.9.2-1]. */
+export function subackOf(start: ChannelStart, packetId: number, reasonCodes: readonly number[]): Buffer {
+  const { protocolLevel, saysProblems, maximumPacketSize } = start;
+  const reasonString = protocolLevel === ProtocolLevel.V5 && saysProblems ? firstReason(reasonCodes) : undefined;
+  if (reasonString !== undefined) {
+    const bytes = encodeSuback({ packetId, reasonCodes, properties: { reasonString } }, protocolLevel);
+    if (bytes.length <= maximumPacketSize) return bytes;
+  }
+  return encodeSuback({ packetId, reasonCodes, properties: null }, protocolLevel);
+}
+
+function firstReason(reasonCodes: readonly number[]): string | undefined {
+  for (let at = 0; at < reasonCodes.length; at++) {
+    const reason = subscribeReason(reasonCodes[at] as number);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
 }

@@ -10,7 +10,6 @@
 // subscription is 0.8 KB (heap snapshots, Node 24.21); Receipts, Replays and aliases come with the first message that needs them.
 import {
   encodePingresp,
-  encodeSuback,
   encodeUnsuback,
   isValidTopicName,
   PacketType,
@@ -30,7 +29,7 @@ import type { Session } from "../broker/session.ts";
 import { Form, formOf, type Space } from "../broker/space.ts";
 import type { Subscription } from "../broker/subscription.ts";
 import type { GatewayCounters } from "../counters.ts";
-import { putAck } from "./acknowledge.ts";
+import { putAck, subackOf } from "./acknowledge.ts";
 import { ReceivedAliases } from "./aliases.ts";
 import type { ChannelLimits, ChannelOutput, ChannelStart } from "./channel-ports.ts";
 import { answerOnceKept } from "./kept-changes.ts";
@@ -202,7 +201,7 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
     const { reasonCodes, granted, ops, replays } = subscribe(this, packet);
     answerOnceKept(this.session, ops, this, () => {
       const { packetId } = packet;
-      this.#putFitting(encodeSuback({ packetId, reasonCodes, properties: null }, this.protocolLevel)); // [MQTT-3.8.4-1]
+      this.#putFitting(subackOf(this.#start, packetId, reasonCodes)); // [MQTT-3.8.4-1]
       if (granted.length > 0) this.onSubscribed(granted);
       for (const replay of replays) {
         this.#replays ??= new Replays(this.session, this);

@@ -18,7 +18,7 @@ function connect(space: Space, clientId: string, more: Partial<ChannelStart> = {
   const session: Session = space.find(`|${clientId}`) ?? space.create(clientId, "anonymous");
   session.protocolLevel = ProtocolLevel.V5;
   session.setExpiry(expiryS);
-  const deps = { limits, counters: new GatewayCounters(), rights: developmentRights([]), figures: { tell: () => undefined } };
+  const deps = { limits, counters: new GatewayCounters(), rights: developmentRights(["refused"]), figures: { tell: () => undefined } };
   const channel = new ClientChannel(startOf(ProtocolLevel.V5, more), session, deps, out);
   out.channel = channel;
   session.attach(channel, null);
@@ -115,6 +115,20 @@ test("a client that takes no packet as large as its SUBACK is not sent one [MQTT
   const client = connect(space, "c", { maximumPacketSize: 5 });
   client.subscribe("a", 0);
   expect([client.out.said, client.out.closedWith]).toEqual([[], ReasonCode.PacketTooLarge]);
+});
+
+test("SUBACK says in words why a filter is refused, to a client that wants words and takes so many [MQTT-3.9.2-1]", () => {
+  const { space } = start();
+  const reasonOf = (more: Partial<ChannelStart>, filter: string): string | undefined => {
+    const client = connect(space, "c", more);
+    client.subscribe(filter, 0);
+    return client.out.reasons.at(-1);
+  };
+  expect(reasonOf({}, "a/#/b")).toMatch(/filter is none/);
+  expect(reasonOf({}, "refused")).toMatch(/may not subscribe/);
+  expect(reasonOf({}, "a/#")).toBeUndefined();
+  expect(reasonOf({ saysProblems: false }, "a/#/b")).toBeUndefined();
+  expect(reasonOf({ maximumPacketSize: 20 }, "a/#/b")).toBeUndefined();
 });
 
 test("of a shared subscription's members that are all full the one with the least waiting gets the next message", async () => {

@@ -224,12 +224,9 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
     const isForeign = refusal === ReasonCode.NotAuthorized;
     if (isForeign) this.counters.refusedForeignTopic++;
     else this.counters.refusedUnknownTopic++;
-    this.#report(
-      topic,
-      isForeign ? "permissionDenied" : "notFound",
-      isForeign ? "this topic is not the device's own" : "this topic means nothing",
-    );
-    if (token !== noToken && this.isV5) return this.settle(token, refusal, "");
+    const why = isForeign ? "this topic is not the device's own" : "this topic means nothing";
+    this.#report(topic, isForeign ? "permissionDenied" : "notFound", why);
+    if (token !== noToken && this.isV5) return this.settle(token, refusal, why);
     // Before MQTT 5 a PUBACK would be a lie, so the connection is closed [3.1.1 MQTT-3.3.5-2]; QoS 0 on a topic of its own harms nobody.
     if (token !== noToken || isForeign) this.close(refusal, isForeign ? "foreignTopic" : "unknownTopic");
   }

@@ -19,6 +19,18 @@ export function signOnReason(reasonCode: number): string | undefined {
   return refusals[reasonCode];
 }
 
+const refusedFilters: Readonly<Record<number, string>> = {
+  [ReasonCode.NotAuthorized]: "the client may not subscribe to this filter",
+  [ReasonCode.TopicFilterInvalid]: "the filter is none, or has more bytes or levels than a filter may have",
+  [ReasonCode.QuotaExceeded]: "the session has as many subscriptions as it may have",
+  [ReasonCode.SharedSubscriptionsNotSupported]: "a device's topics of the platform cannot be shared",
+};
+
+/** Why a filter is refused; undefined for one that is granted. */
+export function subscribeReason(reasonCode: number): string | undefined {
+  return refusedFilters[reasonCode];
+}
+
 /** Why a client of the broker may not publish. */
 export function publishReason(reasonCode: number): string {
   return reasonCode === ReasonCode.QuotaExceeded ? "no room for another retained message" : "the client may not publish to this topic";

@@ -27,6 +27,7 @@ export class Recorder implements ChannelOutput {
   isPaused = false;
   channel: Channel | undefined;
   readonly #said: string[] = [];
+  readonly #reasons: (string | undefined)[] = [];
   readonly #decoder: ClientDecoder;
 
   constructor(level: ProtocolLevel) {
@@ -38,7 +39,10 @@ export class Recorder implements ChannelOutput {
       onPubrec: (id, code) => say(`pubrec ${id} ${code}`),
       onPubrel: (id) => say(`pubrel ${id}`),
       onPubcomp: (id, code) => say(`pubcomp ${id} ${code}`),
-      onSuback: ({ reasonCodes }) => say(`suback ${reasonCodes.join()}`),
+      onSuback: ({ reasonCodes, properties }) => {
+        say(`suback ${reasonCodes.join()}`);
+        this.#reasons.push(properties?.reasonString);
+      },
       onUnsuback: () => say("unsuback"),
       onPingresp: () => say("pingresp"),
       onDisconnect: () => say("disconnect"),
@@ -54,6 +58,11 @@ export class Recorder implements ChannelOutput {
     for (const one of bytes === null ? [] : [bytes].flat())
       if (this.#decoder.push(one) !== 0) throw new Error("what was said cannot be decoded");
     return this.#said;
+  }
+
+  /** Beside the codes of each SUBACK so far. */
+  get reasons(): readonly (string | undefined)[] {
+    return this.said.length === 0 ? [] : this.#reasons;
   }
 
   pauseReading(): void {

@@ -67,7 +67,7 @@ export class Delivery {
       else outbox.restore(flight, flight.packetId);
     }
     // What came meanwhile is in the store too, perhaps, and perhaps was read with the rest.
-    for (const flight of this.#arrivals ?? []) if (flight.seq > last) outbox.enqueue(flight);
+    for (const flight of this.#arrivals ?? []) if (flight.isTransient || flight.seq > last) outbox.enqueue(flight);
     this.#arrivals = null;
   }
 

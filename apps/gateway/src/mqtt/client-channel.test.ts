@@ -131,6 +131,27 @@ test("SUBACK says in words why a filter is refused, to a client that wants words
   expect(reasonOf({ maximumPacketSize: 20 }, "a/#/b")).toBeUndefined();
 });
 
+test("what the platform says while the queue of a session is read is not lost to what comes behind it", async () => {
+  const { space, stop } = start();
+  connect(space, "c", {}, 60).subscribe("a", 1);
+  await until("SUBACK", () => space.subscriptions === 1);
+  space.find("|c")?.channel?.takeOver();
+  route(space, "a", "away", 1);
+  const read = Promise.withResolvers<void>();
+  const load = space.store.loadQueue.bind(space.store);
+  space.store.loadQueue = async (sessionId) => {
+    await read.promise;
+    return load(sessionId);
+  };
+  const { out, session } = connect(space, "c", {}, 60);
+  session.acceptTransient(createMessage({ topic: "1/2/3/4/said", payload: Buffer.of(1), qos: 1, retain: false, properties: null }, 0), 1);
+  route(space, "a", "behind", 1);
+  read.resolve();
+  await until("what is kept", () => out.said.filter((text) => text === "publish  1").length === 2);
+  expect(out.said).toContain("publish said 1");
+  await stop();
+});
+
 test("of a shared subscription's members that are all full the one with the least waiting gets the next message", async () => {
   const { space, stop } = start();
   const [one, two] = [connect(space, "one", { windowMax: 1 }), connect(space, "two", { windowMax: 1 })];

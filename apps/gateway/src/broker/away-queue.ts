@@ -43,19 +43,29 @@ export class AwayQueue {
   }
 
   #trim(): void {
-    const session = this.#session;
-    const { space } = session;
     if (this.#isTrimming) return;
     this.#isTrimming = true;
-    const now = space.clock.now();
-    if (this.mayHaveExpired && now - this.#countedAtMs >= recountMs) {
+    // The message that is one too many is written down first, in one frame with what belongs together with it: to ask the store ends the frame.
+    queueMicrotask(() => {
+      const now = this.#session.space.clock.now();
+      if (!this.mayHaveExpired || now - this.#countedAtMs < recountMs) return this.#dropOldest();
       this.#countedAtMs = now;
-      // The message that is one too many is written down first.
-      return queueMicrotask(() => this.#recount());
-    }
+      this.#recount();
+    });
+  }
+
+  #dropOldest(): void {
+    const session = this.#session;
+    const { space } = session;
     const { queuedMessagesMax } = space.limits;
     const over = Math.max(1, Math.floor(queuedMessagesMax * trimShare), this.messages - queuedMessagesMax);
-    space.queues.dropOldest(session, over, (dropped, bytes) => {
+    // The newest stays, as large as it may be.
+    const count = Math.min(over, this.messages - 1);
+    if (count <= 0) {
+      this.#isTrimming = false;
+      return;
+    }
+    space.queues.dropOldest(session, count, (dropped, bytes) => {
       this.#isTrimming = false;
       if (session.channel !== null) return;
       this.set(Math.max(0, this.messages - dropped), Math.max(0, this.bytes - bytes));

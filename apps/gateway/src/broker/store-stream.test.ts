@@ -44,6 +44,38 @@ function queueOp(sessionIds: readonly string[], seq: number, payload = Buffer.fr
   return { op: "queue", message, targets: sessionIds.map((sessionId) => ({ sessionId, ...target })) };
 }
 
+/** With the frames that it sent. */
+function openSeenStream(): { readonly store: StoreStream; readonly frames: readonly SessionFrame[] } {
+  const frames: SessionFrame[] = [];
+  const sessions = createMemorySessions();
+  const write: typeof sessions.write = (caller, sent) => {
+    async function* seen() {
+      for await (const frame of sent) {
+        frames.push(frame);
+        yield frame;
+      }
+    }
+    return sessions.write(caller, seen());
+  };
+  const store = new StoreStream({ sessions: { ...sessions, write }, log: silentLog, onCongestion: () => undefined });
+  const running = store.start();
+  stops.push(() => running.stop());
+  return { store, frames };
+}
+
+/** What a frame has on the wire at least. */
+function wireBytes({ ops }: SessionFrame): number {
+  const idBytes = 4;
+  return ops.reduce((sum, op) => {
+    if (op.op !== "queue") return sum;
+    const targets = op.targets.reduce(
+      (bytes, { sessionId, subscriptionIds }) => bytes + sessionId.length + subscriptionIds.length * idBytes,
+      0,
+    );
+    return sum + op.message.payload.length + targets;
+  }, 0);
+}
+
 describe("changes of one turn", () => {
   test("are committed whatever their properties weigh: no frame has more than the service takes", async () => {
     const store = openStream();
@@ -60,20 +92,7 @@ describe("changes of one turn", () => {
   });
 
   test("that belong together are in one frame, whatever the message weighs", async () => {
-    const frames: SessionFrame[] = [];
-    const sessions = createMemorySessions();
-    const write: typeof sessions.write = (caller, sent) => {
-      async function* seen() {
-        for await (const frame of sent) {
-          frames.push(frame);
-          yield frame;
-        }
-      }
-      return sessions.write(caller, seen());
-    };
-    const store = new StoreStream({ sessions: { ...sessions, write }, log: silentLog, onCongestion: () => undefined });
-    const running = store.start();
-    stops.push(() => running.stop());
+    const { store, frames } = openSeenStream();
     const sessionId = randomUUID();
     store.write(sessionOp(sessionId), null);
     for (let seq = 1; seq <= 4; seq++) {
@@ -86,6 +105,23 @@ describe("changes of one turn", () => {
     const kinds = frames.map(({ ops }) => ops.map(({ op }) => op).join());
     expect(kinds.join()).toBe(`putSession${",queue,queue,putReceived".repeat(4)}`);
     expect(kinds.filter((kind) => kind.startsWith("putReceived"))).toEqual([]);
+  });
+
+  test("fit into a message of gRPC, however many subscriptions matched", async () => {
+    const { store, frames } = openSeenStream();
+    const sessionIds = Array.from({ length: 400 }, () => randomUUID());
+    const subscriptionIds = Array.from({ length: 1_000 }, (_, at) => 268_000_000 + at);
+    const outcomes: boolean[] = [];
+    const listener = { onCommitted: (isCommitted: boolean) => void outcomes.push(isCommitted) };
+    store.together();
+    for (let seq = 1; seq <= 4; seq++) {
+      const op = queueOp(seq < 4 ? sessionIds.slice(0, 10) : sessionIds, seq, Buffer.alloc(seq < 4 ? 600_000 : 1_000_000)) as QueueMessage;
+      store.write({ ...op, targets: op.targets.map((target) => ({ ...target, subscriptionIds })) }, listener);
+    }
+    await until("every change is answered", () => outcomes.length === 4);
+    expect(outcomes.filter((isCommitted) => !isCommitted)).toHaveLength(0);
+    const messageBytesMax = 4 * 1024 * 1024;
+    for (const frame of frames) expect(wireBytes(frame)).toBeLessThan(messageBytesMax);
   });
 
   test("are committed however many rows they name: no frame has more than the service takes", async () => {

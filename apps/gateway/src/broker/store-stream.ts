@@ -5,7 +5,16 @@
 //
 // A stream that breaks is opened again and what was not acknowledged is sent again: a change applied twice leaves what it left once. Nothing fails
 // for being late: publishers wait for their acknowledgement, and beyond the bounds nothing more is read from anybody.
-import { type QueueItem, type SessionApi, type SessionOp, serviceCaller, sessionOpBytes, sessionOpRows } from "@mooring/contracts";
+import {
+  type QueueItem,
+  type QueueTarget,
+  type SessionApi,
+  type SessionOp,
+  serviceCaller,
+  sessionFrameBytesMax,
+  sessionOpBytes,
+  sessionOpRows,
+} from "@mooring/contracts";
 import { type Log, pause, type Running, startLoop } from "@mooring/kit";
 import type { CommitListener, SessionStore } from "./ports.ts";
 
@@ -32,8 +41,12 @@ const frameBytesMax = 1024 * 1024;
 const frameBytesTogether = 2 * frameBytesMax;
 /** A message for as many sessions as one change names, and what goes with it. */
 const rowsTogether = 410;
+/** No frame has more, unless one change has: with what stands around it, it fits what gRPC takes. */
+const frameBytesMost = sessionFrameBytesMax;
 /** A change besides the payload it carries, roughly. */
 const opBytes = 200;
+/** An identifier of a subscription, at most. */
+const subscriptionIdBytes = 4;
 /** What may wait for the service; from here on nothing is read. Half of it, and reading goes on. */
 const pendingBytesMax = 64 * 1024 * 1024;
 const retryMsDefault = 200;
@@ -74,10 +87,11 @@ export class StoreStream implements SessionStore {
   write(op: SessionOp, listener: CommitListener | null): void {
     if (listener === null && this.#joins(op)) return;
     const rows = sessionOpRows(op);
-    if (this.#rows + rows > rowsPerFrame) this.#cut();
+    const bytes = bytesOf(op);
+    if (this.#rows + rows > rowsPerFrame || this.#bytes + bytes > frameBytesMost) this.#cut();
     this.#ops.push(op);
     this.#listeners.push(listener);
-    this.#bytes += bytesOf(op);
+    this.#bytes += bytes;
     this.#rows += rows;
     if (this.#bytes >= (this.#isTogether ? frameBytesTogether : frameBytesMax)) this.#cut();
     else if (!this.#isScheduled) {
@@ -230,7 +244,13 @@ export class StoreStream implements SessionStore {
 
 /** Not less than what the service counts. */
 function bytesOf(op: SessionOp): number {
-  return opBytes * (op.op === "queue" ? 1 + op.targets.length : 1) + sessionOpBytes(op);
+  if (op.op !== "queue") return opBytes + sessionOpBytes(op);
+  let bytes = opBytes + sessionOpBytes(op);
+  for (let at = 0; at < op.targets.length; at++) {
+    const { subscriptionIds } = op.targets[at] as QueueTarget;
+    bytes += opBytes + subscriptionIds.length * subscriptionIdBytes;
+  }
+  return bytes;
 }
 
 /** The promise's outcome, or undefined as soon as the signal aborts. */

@@ -1,5 +1,6 @@
 // Hot: the protocol of one signed-on connection: packets in, effects out. Sans-I/O: no socket, timer or promise here; ChannelOutput is the only way
-// out. What outlives the connection is in its Session; what a client may say and hear is in the two kinds of channel.
+// out. What outlives the connection is in its Session; what a client may say and hear is in the two kinds of channel; what it is sent is in
+// sending-channel.ts.
 //
 //   packets --> Channel --+--> publish (client-channel: the broker; device-channel: Uplink) --> ... Receipts --> PUBACK, PUBREC in order of arrival
 //                         |--> subscribe --> Space --> SUBACK, retained messages
@@ -13,21 +14,16 @@ import {
   encodeUnsuback,
   isValidTopicName,
   PacketType,
-  ProtocolLevel,
   type PublishPacket,
-  publishHeader,
   ReasonCode,
   type ReasonPacket,
   type ServerPacketHandler,
   type SubscribePacket,
   type UnsubscribePacket,
 } from "@mooring/mqtt";
-import type { Flight } from "../broker/flight.ts";
-import { isPlain, type Message } from "../broker/message.ts";
-import type { SessionChannel } from "../broker/ports.ts";
+import { isPlain } from "../broker/message.ts";
 import type { Session } from "../broker/session.ts";
-import { Form, formOf, type Space } from "../broker/space.ts";
-import type { Subscription } from "../broker/subscription.ts";
+import { Form } from "../broker/space.ts";
 import type { GatewayCounters } from "../counters.ts";
 import { putAck, subackOf } from "./acknowledge.ts";
 import { ReceivedAliases } from "./aliases.ts";
@@ -36,9 +32,7 @@ import { answerOnceKept } from "./kept-changes.ts";
 import { putFitting } from "./packet-size.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { Receipts } from "./receipts.ts";
-import type { RetainedOutput } from "./replay.ts";
-import { Replays } from "./replays.ts";
-import { Sender } from "./sender.ts";
+import { SendingChannel } from "./sending-channel.ts";
 import { type Subscriber, subscribe, unsubscribe } from "./subscribe.ts";
 
 export type { ChannelLimits, ChannelOutput, ChannelStart } from "./channel-ports.ts";
@@ -46,38 +40,19 @@ export type { ChannelLimits, ChannelOutput, ChannelStart } from "./channel-ports
 export const noToken = -1;
 const pingresp = encodePingresp();
 
-export abstract class Channel implements SessionChannel, ServerPacketHandler, Subscriber, RetainedOutput {
-  readonly session: Session;
-  readonly protocolLevel: ProtocolLevel;
-  readonly windowMax: number;
+export abstract class Channel extends SendingChannel implements ServerPacketHandler, Subscriber {
   readonly limits: ChannelLimits;
-  isOpen = true;
   /** The client ended the connection in order. */
   isClean = false;
-  protected readonly space: Space;
-  protected readonly counters: GatewayCounters;
-  protected readonly out: ChannelOutput;
-  protected readonly isV5: boolean;
-  readonly #start: ChannelStart;
-  readonly #sender: Sender;
   readonly #rate: RateLimit | null;
   #aliases: ReceivedAliases | null = null;
   #receipts: Receipts | null = null;
-  #replays: Replays | null = null;
   /** The last one that was looked at. The decoder gives the same string for the same topic again, so that this costs no comparison. */
   #validTopic = "";
 
   constructor(start: ChannelStart, session: Session, limits: ChannelLimits, counters: GatewayCounters, out: ChannelOutput) {
-    this.session = session;
-    this.space = session.space;
-    this.protocolLevel = start.protocolLevel;
-    this.windowMax = start.windowMax;
-    this.counters = counters;
+    super(start, session, counters, out);
     this.limits = limits;
-    this.out = out;
-    this.isV5 = start.protocolLevel === ProtocolLevel.V5;
-    this.#start = start;
-    this.#sender = new Sender(start, session.space, counters, out.outgoing);
     this.#rate = limits.publishRateMax === 0 ? null : new RateLimit(limits.publishRateMax);
   }
 
@@ -103,7 +78,7 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
   onPublish(packet: PublishPacket): void {
     const { qos, properties } = packet;
     let { topic } = packet;
-    let form = this.#sender.plainForm;
+    let form = this.sender.plainForm;
     if (properties !== null) {
       if (!isPlain(properties)) form = Form.V5;
       if (properties.topicAlias !== undefined) {
@@ -131,12 +106,12 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
   }
 
   #resolve(topic: string, alias: number): string {
-    this.#aliases ??= new ReceivedAliases(this.#start.topicAliasMaximum);
+    this.#aliases ??= new ReceivedAliases(this.start.topicAliasMaximum);
     return this.#aliases.resolve(topic, alias);
   }
 
   #receive(): Receipts {
-    this.#receipts ??= new Receipts(this.#start, this.session, this.out, this);
+    this.#receipts ??= new Receipts(this.start, this.session, this.out, this);
     return this.#receipts;
   }
 
@@ -173,7 +148,7 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
 
   onPubrec(packetId: number, reasonCode: number): void {
     const wrong = this.session.onPubrec(packetId, reasonCode);
-    if (wrong === ReasonCode.PacketIdentifierNotFound) putAck(this.out.outgoing, this.#start, PacketType.Pubrel, packetId, wrong);
+    if (wrong === ReasonCode.PacketIdentifierNotFound) putAck(this.out.outgoing, this.start, PacketType.Pubrel, packetId, wrong);
     else this.#onAcknowledged(wrong);
   }
 
@@ -183,7 +158,7 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
 
   #onAcknowledged(wrong: number): void {
     if (wrong !== 0) this.close(wrong, "protocol");
-    else this.#replays?.pump();
+    else this.onRoom();
   }
 
   // ---- the rest of what the client says
@@ -201,12 +176,9 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
     const { reasonCodes, granted, ops, replays } = subscribe(this, packet);
     answerOnceKept(this.session, ops, this, () => {
       const { packetId } = packet;
-      this.#putFitting(subackOf(this.#start, packetId, reasonCodes)); // [MQTT-3.8.4-1]
+      this.#putFitting(subackOf(this.start, packetId, reasonCodes)); // [MQTT-3.8.4-1]
       if (granted.length > 0) this.onSubscribed(granted);
-      for (const replay of replays) {
-        this.#replays ??= new Replays(this.session, this);
-        this.#replays.begin(replay);
-      }
+      for (const replay of replays) this.beginReplay(replay);
     });
   }
 
@@ -220,7 +192,7 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
   }
 
   #putFitting(bytes: Buffer): void {
-    putFitting(this.out, bytes, this.#start.maximumPacketSize);
+    putFitting(this.out, bytes, this.start.maximumPacketSize);
   }
 
   onPingreq(): void {
@@ -239,87 +211,7 @@ export abstract class Channel implements SessionChannel, ServerPacketHandler, Su
     this.close(0, "client");
   }
 
-  // ---- SessionChannel: what the client is sent
-
-  get address(): string | undefined {
-    return this.out.address;
-  }
-
-  /** Behind CONNACK: what waited for the client follows. */
-  onOpen(): void {
-    this.space.keep(this.session);
-    this.session.resume();
-  }
-
-  get isWritable(): boolean {
-    return this.isOpen && this.out.isWritable;
-  }
-
-  sendQos0(source: PublishPacket | Message, topic: string, form: number, to: Subscription): void {
-    try {
-      if (!this.isWritable) {
-        this.counters.shedDownlink++;
-        this.space.counters.qos0Dropped++;
-        return;
-      }
-      const retain = to.retainAsPublished && source.retain;
-      this.#sender.send(source, topic, form, { qos: 0, header: publishHeader(0, retain, false), packetId: 0, ids: to.ids });
-    } catch (error) {
-      this.fail(error);
-    }
-  }
-
-  sendFlight({ message, qos, retain, wasSent, packetId, ids }: Flight): boolean {
-    if (message === null) return false;
-    return this.#sender.send(message, message.topic, formOf(message), { qos, header: publishHeader(qos, retain, wasSent), packetId, ids });
-  }
-
-  sendPubrel(packetId: number): void {
-    this.out.outgoing.ack(PacketType.Pubrel, packetId);
-  }
-
-  sendRetained(message: Message, ids: readonly number[] | null): void {
-    this.#sendMessage(message, true, ids);
-  }
-
-  #sendMessage(message: Message, retain: boolean, ids: readonly number[] | null): boolean {
-    const leaving = { qos: 0, header: publishHeader(0, retain, false), packetId: 0, ids } as const;
-    return this.#sender.send(message, message.topic, formOf(message), leaving);
-  }
-
-  /** Sends with QoS 0. False when it is too large for the client. */
-  protected send(message: Message, ids: readonly number[] | null): boolean {
-    return this.#sendMessage(message, false, ids);
-  }
-
-  /** The client reads again. */
-  onWritable(): void {
-    this.session.pump();
-    this.#replays?.pump();
-  }
-
-  onRoom(): void {
-    this.#replays?.pump();
-  }
-
   // ---- the end
-
-  takeOver(): void {
-    this.close(ReasonCode.SessionTakenOver, "takenOver");
-  }
-
-  endSession(reasonCode: number, word: string): void {
-    this.close(reasonCode, word);
-  }
-
-  protected close(reasonCode: number, word: string): void {
-    if (!this.isOpen) return;
-    this.out.close(reasonCode, word);
-  }
-
-  fail(error: unknown): void {
-    this.out.fail(error);
-  }
 
   /** The connection is gone: what is still under way has nobody to be told to. */
   onClosed(): void {

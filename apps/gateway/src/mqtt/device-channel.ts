@@ -1,17 +1,9 @@
 // Hot: a device's connection. What it publishes means something to the platform and goes to the log first; then to who subscribes to its topics.
-// What the platform says to it goes to its live connections, in the topics that they listen to, and is not kept for those that are away.
+// What the platform says to it is in device-outlet.ts.
 // The log, the shadow and other connections of the device call in here: what throws then ends this connection, and never who called.
-import {
-  type Caller,
-  type DeviceIdentity,
-  type DeviceRef,
-  type Downlink,
-  deviceCaller,
-  type ErrorCode,
-  formatTopic,
-} from "@mooring/contracts";
+import type { ErrorCode } from "@mooring/contracts";
 import { deriveMessageId, givenIdRule, isGivenId } from "@mooring/kit";
-import { filterMatches, type PublishPacket, type Qos, ReasonCode } from "@mooring/mqtt";
+import { type PublishPacket, ReasonCode } from "@mooring/mqtt";
 import { Commit, type Publisher } from "../broker/commit.ts";
 import { createMessage, type Message, messageOfPacket } from "../broker/message.ts";
 import type { Session } from "../broker/session.ts";
@@ -20,11 +12,13 @@ import type { GatewayCounters } from "../counters.ts";
 import { isPlatformTopic, maySubscribe } from "../route/acl.ts";
 import { payloadBytesMax } from "../route/json-payload.ts";
 import type { Refusals } from "../route/refusals.ts";
-import type { EndReason, Outlet, Registry } from "../route/registry.ts";
-import { shortThing, wholeThing } from "../route/thing-name.ts";
+import type { Registry } from "../route/registry.ts";
+import { wholeThing } from "../route/thing-name.ts";
 import type { Uplink } from "../route/uplink.ts";
 import { UplinkMessage, type UplinkSource } from "../route/uplink-message.ts";
-import { Channel, type ChannelLimits, type ChannelOutput, type ChannelStart, noToken } from "./channel.ts";
+import { type ChannelLimits, type ChannelOutput, noToken } from "./channel.ts";
+import { DeviceOutlet, type DeviceStart } from "./device-outlet.ts";
+
 import { givenIdOf, isPlatformFailure, messageIdProperty, pubackCode, TopicReader } from "./publish.ts";
 
 export interface DeviceChannelDeps {
@@ -38,47 +32,13 @@ export interface DeviceChannelDeps {
   readonly onSubscribed: (channel: DeviceChannel, filters: readonly string[]) => void;
 }
 
-/** Whose connection it is. */
-export interface DeviceStart extends ChannelStart {
-  readonly identity: DeviceIdentity;
-  readonly epoch: number;
-  /** `mqtt-3.1.1`, ... */
-  readonly protocol: string;
-}
-
-const endings: Readonly<Record<EndReason, number>> = {
-  takenOver: ReasonCode.SessionTakenOver,
-  tooManyConnections: ReasonCode.QuotaExceeded,
-  credentialRevoked: ReasonCode.NotAuthorized,
-  tenantSuspended: ReasonCode.AdministrativeAction,
-  presenceLost: ReasonCode.SessionTakenOver,
-  unavailable: ReasonCode.ServerBusy,
-  shutdown: ReasonCode.ServerShuttingDown,
-  slowConsumer: ReasonCode.QuotaExceeded,
-};
-
-export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publisher {
-  readonly identity: DeviceIdentity;
-  readonly device: DeviceRef;
-  readonly caller: Caller;
-  readonly clientId: string;
-  readonly epoch: number;
-  readonly protocol: string;
+export class DeviceChannel extends DeviceOutlet implements UplinkSource, Publisher {
   readonly answersInline = false;
   readonly #deps: DeviceChannelDeps;
   readonly #topics: TopicReader;
-  // Replies go to one topic again and again.
-  #lastTopic = "";
-  #lastQos = -1;
 
   constructor(start: DeviceStart, session: Session, deps: DeviceChannelDeps, out: ChannelOutput) {
-    super(start, session, deps.limits, deps.counters, out);
-    this.identity = start.identity;
-    this.device = start.identity.device;
-    this.caller = deviceCaller(start.identity.device);
-    this.clientId = session.clientId;
-    this.epoch = start.epoch;
-    this.protocol = start.protocol;
+    super(start, session, deps, out);
     this.#deps = deps;
     this.#topics = new TopicReader(this.device);
   }
@@ -125,19 +85,11 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
   }
 
   protected override onSubscribed(filters: readonly string[]): void {
-    this.#lastTopic = "";
+    super.onSubscribed(filters);
     this.#deps.onSubscribed(this, filters);
   }
 
-  protected override onUnsubscribed(): void {
-    this.#lastTopic = "";
-  }
-
   // ---- UplinkSource: what became of the device's messages
-
-  get credentialId(): string {
-    return this.identity.credentialId;
-  }
 
   wantsReply(topic: string): boolean {
     for (const outlet of this.#deps.registry.peers(this.device.deviceId)) if (outlet.hears(topic)) return true;
@@ -246,73 +198,5 @@ export class DeviceChannel extends Channel implements UplinkSource, Outlet, Publ
 
   #report(topic: string, code: ErrorCode, message: string): void {
     this.#deps.refusals.add({ device: this.device, protocol: this.protocol, topic, code, message });
-  }
-
-  // ---- Outlet: what the cloud has to say
-
-  hears(topic: string): boolean {
-    if (!this.isOpen) return false;
-    const short = shortThing(this.device, topic);
-    return this.#heardQos(topic) >= 0 || (short !== undefined && this.#heardQos(short) >= 0);
-  }
-
-  publish(topic: string, payload: Uint8Array, qosMax: number): boolean {
-    try {
-      const short = shortThing(this.device, topic);
-      const isToldShort = short !== undefined && this.#publishOn(short, payload, qosMax);
-      return this.#publishOn(topic, payload, qosMax) || isToldShort;
-    } catch (error) {
-      this.fail(error);
-      return false;
-    }
-  }
-
-  #publishOn(topic: string, payload: Uint8Array, qosMax: number): boolean {
-    const qos = this.#heardQos(topic);
-    return qos >= 0 && this.#tell(topic, payload, qos === 0 || qosMax === 0 ? 0 : 1);
-  }
-
-  call(call: Downlink): boolean {
-    try {
-      return this.isOpen && this.#call(call);
-    } catch (error) {
-      this.fail(error);
-      return false;
-    }
-  }
-
-  #call({ payload, messageId }: Downlink): boolean {
-    const topic = formatTopic("callRequest", this.device, messageId ?? "");
-    const qos = this.#heardQos(topic);
-    // A call that would have to wait is left to another connection.
-    if (qos < 0 || (qos > 0 && !this.session.hasRoom)) return false;
-    return this.#tell(topic, payload, qos === 0 ? 0 : 1);
-  }
-
-  end(reason: EndReason): void {
-    // Nothing more is said in the name of a credential that is good no more, its will included.
-    if (reason === "credentialRevoked" || reason === "tenantSuspended") this.isClean = true;
-    this.close(endings[reason], reason);
-  }
-
-  /** Sent to this connection and kept nowhere: what the platform says can be made again. */
-  #tell(topic: string, payload: Uint8Array, qos: Qos): boolean {
-    if (!this.isOpen) return false;
-    if (!this.isWritable) {
-      this.counters.shedDownlink++;
-      return false;
-    }
-    const message = createMessage({ topic, payload, qos, retain: false, properties: null }, 0);
-    return qos === 0 ? this.send(message, null) : this.session.acceptTransient(message, qos);
-  }
-
-  /** The highest QoS a topic is subscribed with, or -1 when it is not [MQTT-3.3.4-2]. A device has a handful of filters: a list is searched. */
-  #heardQos(topic: string): number {
-    if (topic === this.#lastTopic) return this.#lastQos;
-    let highest = -1;
-    for (const [filter, { qos }] of this.session.subscriptions) if (qos > highest && filterMatches(filter, topic)) highest = qos;
-    this.#lastTopic = topic;
-    this.#lastQos = highest;
-    return highest;
   }
 }

@@ -5,6 +5,8 @@ import type { Admission, Ticket } from "./admission.ts";
 export interface AdmittedSockets {
   /** The ticket of a connection, given the raw socket or the TLS socket over it; undefined when it is gone. */
   ticketOf(socket: Socket): Ticket | undefined;
+  /** The same; but whoever has it now leaves with it, and cuts the socket. */
+  takeTicketOf(socket: Socket): Ticket | undefined;
   /** Cuts all that are left. */
   destroyAll(): void;
 }
@@ -13,22 +15,40 @@ export interface AdmittedSockets {
 export function admitSockets(server: Server, admission: Admission): AdmittedSockets {
   const sockets = createPlainSockets(admission);
   // A raw socket and the TLS socket over it have no public link; their remote port tells which is whose.
-  const tickets = new Map<string, Ticket>();
+  const tickets = new Map<string, { readonly ticket: Ticket; readonly raw: Socket }>();
   const keyOf = (socket: Socket): string => `${socket.remoteAddress}|${socket.remotePort}`;
-  server.on("connection", (socket: Socket) => {
-    const ticket = sockets.enter(socket);
+  server.on("connection", (raw: Socket) => {
+    const ticket = sockets.enter(raw);
     if (ticket === undefined) return;
-    const key = keyOf(socket);
-    tickets.set(key, ticket);
-    socket.on("close", () => {
-      if (tickets.get(key) === ticket) tickets.delete(key);
+    const key = keyOf(raw);
+    tickets.set(key, { ticket, raw });
+    raw.on("close", () => {
+      if (tickets.get(key)?.raw === raw) tickets.delete(key);
     });
   });
-  return { ticketOf: (socket) => tickets.get(keyOf(socket)), destroyAll: () => sockets.destroyAll() };
+  return {
+    ticketOf: (socket) => tickets.get(keyOf(socket))?.ticket,
+    takeTicketOf(socket) {
+      const key = keyOf(socket);
+      const found = tickets.get(key);
+      if (found === undefined) return undefined;
+      tickets.delete(key);
+      sockets.forget(found.raw);
+      return found.ticket;
+    },
+    destroyAll: () => sockets.destroyAll(),
+  };
+}
+
+export interface PlainSockets {
+  enter(socket: Socket): Ticket | undefined;
+  /** Somebody else leaves with its ticket. */
+  forget(socket: Socket): void;
+  destroyAll(): void;
 }
 
 /** For sockets that nothing lies over: each gets its ticket, or is dropped. */
-export function createPlainSockets(admission: Admission): { enter(socket: Socket): Ticket | undefined; destroyAll(): void } {
+export function createPlainSockets(admission: Admission): PlainSockets {
   const admitted = new Set<Socket>();
   return {
     enter(socket) {
@@ -39,10 +59,12 @@ export function createPlainSockets(admission: Admission): { enter(socket: Socket
       }
       admitted.add(socket);
       socket.on("close", () => {
-        ticket.leave();
-        admitted.delete(socket);
+        if (admitted.delete(socket)) ticket.leave();
       });
       return ticket;
+    },
+    forget(socket) {
+      admitted.delete(socket);
     },
     destroyAll() {
       for (const socket of admitted) socket.destroy();

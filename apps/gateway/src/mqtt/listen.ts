@@ -17,6 +17,7 @@ import type { ConnectionDeps, Transport } from "./connection-ports.ts";
 import { onPlainConnection } from "./plain-sockets.ts";
 import { createPskServer, type PskDoorDeps } from "./psk-door.ts";
 import { RawSocket } from "./raw-socket.ts";
+import { openSecureSockets } from "./secure-sockets.ts";
 import { onWebSocket, WebSocketStream } from "./web-socket.ts";
 
 export interface MqttDoorDeps extends ConnectionDeps, Omit<PskDoorDeps, "connectMs"> {
@@ -61,6 +62,7 @@ function chooseProtocol({ protocols }: { readonly protocols: readonly string[] }
 /** Longest a stopping door waits for its connections to be gone; then they are cut. */
 const stopMsMax = 3_000;
 const backlog = 4_096;
+const secureSockets = openSecureSockets();
 
 /** A class, and no closures: there is one for each connection. */
 class DoorTransport implements Transport {
@@ -123,10 +125,11 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
     stream.resume();
   };
   /** What breaks before there is a connection to end cuts the stream, and nothing else. */
-  const guarded = (stream: ByteStream, act: () => void): void => {
+  const guarded = (stream: ByteStream, act: () => void, ticket?: Ticket): void => {
     try {
       act();
     } catch (error) {
+      ticket?.leave();
       deps.rare.onConnectionFault();
       deps.log.error({ err: error }, "an error of ours cut a connection");
       stream.destroy();
@@ -145,12 +148,18 @@ export function createMqttDoor(deps: MqttDoorDeps): MqttDoor {
     const server = createTlsServer({ ...deviceTlsOptions(tls, tlsRules), ALPNCallback: chooseProtocol });
     renewTicketKeys(server, tlsRules.sessionS);
     const sockets = admitSockets(server, deps.admission);
-    server.on("secureConnection", (socket: TLSSocket) =>
-      guarded(socket, () => {
-        const peer: Peer = { transport: "tls", certificate: shownCertificate(socket), anonymous };
-        accept(socket, socket, peer, sockets.ticketOf(socket));
-      }),
-    );
+    server.on("secureConnection", (socket: TLSSocket) => {
+      const ticket = sockets.takeTicketOf(socket);
+      guarded(
+        socket,
+        () => {
+          const peer: Peer = { transport: "tls", certificate: shownCertificate(socket), anonymous };
+          const stream = secureSockets?.take(socket) ?? socket;
+          guarded(stream, () => accept(stream, stream, peer, ticket), ticket);
+        },
+        ticket,
+      );
+    });
     server.on("tlsClientError", (_error, socket) => {
       deps.rare.onConnectionRefused("handshake");
       socket.destroy();

@@ -11,8 +11,8 @@ import { type ByteStream, type StreamOwner, writeHighWaterMark } from "./byte-st
 const readBytes = 65_536;
 const needed = ["useUserBuffer", "readStart", "readStop", "writeBuffer", "writev", "shutdown", "setNoDelay", "getpeername", "close"];
 
-/** What Node's TCP handle is asked for; each returns 0, or an error of libuv's as a negative number. */
-export interface TcpHandle {
+/** What Node's handles are asked for; each returns 0, or an error of libuv's as a negative number. */
+export interface StreamHandle {
   onread: () => void;
   /** Ours. */
   socket: RawSocket | null;
@@ -24,10 +24,13 @@ export interface TcpHandle {
   shutdown(request: object): number;
   setNoDelay(isOn: boolean): number;
   getpeername(out: { address?: string }): number;
+}
+
+export interface TcpHandle extends StreamHandle {
   close(onClosed: () => void): void;
 }
 
-interface WriteRequest {
+export interface WriteRequest {
   oncomplete: (status: number) => void;
   /** Ours: whose it is, and what the kernel has not taken yet, so that it stays. */
   socket: RawSocket | null;
@@ -132,24 +135,24 @@ function onHandleClosed(this: TcpHandle): void {
   socket?.onHandleClosed();
 }
 
-const endOfFile = -4_095;
+export const endOfFile = -4_095;
 
 export class RawSocket implements ByteStream {
   owner: StreamOwner | null = null;
   readonly remoteAddress: string | undefined;
   /** Given to the kernel, which has not taken it; never less than that. */
   writableLength = 0;
-  #handle: TcpHandle | null;
-  readonly #all: RawSockets;
-  #corked: Buffer[] | null = null;
-  #isReading = false;
-  #isEnding = false;
+  protected handle: StreamHandle | null;
+  protected readonly all: RawSockets;
+  protected corked: Buffer[] | null = null;
+  protected isReading = false;
+  protected isEnding = false;
   #hasEnded = false;
   #isShut = false;
 
-  constructor(handle: TcpHandle, all: RawSockets) {
-    this.#handle = handle;
-    this.#all = all;
+  constructor(handle: StreamHandle, all: RawSockets) {
+    this.handle = handle;
+    this.all = all;
     handle.socket = this;
     const peer: { address?: string } = {};
     handle.getpeername(peer);
@@ -157,21 +160,21 @@ export class RawSocket implements ByteStream {
   }
 
   setNoDelay(isOn: boolean): void {
-    this.#handle?.setNoDelay(isOn);
+    this.handle?.setNoDelay(isOn);
   }
 
   // ---- reading
 
   resume(): void {
-    if (this.#handle === null || this.#hasEnded || this.#isReading) return;
-    this.#isReading = true;
-    if (this.#handle.readStart() !== 0) this.destroy();
+    if (this.handle === null || this.#hasEnded || this.isReading) return;
+    this.isReading = true;
+    if (this.handle.readStart() !== 0) this.destroy();
   }
 
   pause(): void {
-    if (!this.#isReading) return;
-    this.#isReading = false;
-    this.#handle?.readStop();
+    if (!this.isReading) return;
+    this.isReading = false;
+    this.handle?.readStop();
   }
 
   onReadEnd(error: number): void {
@@ -189,27 +192,26 @@ export class RawSocket implements ByteStream {
   }
 
   cork(): void {
-    this.#corked = [];
+    this.corked = [];
   }
 
   uncork(): void {
-    const chunks = this.#corked;
-    this.#corked = null;
-    if (chunks === null || chunks.length === 0 || this.#handle === null) return;
+    const chunks = this.corked;
+    this.corked = null;
+    if (chunks === null || chunks.length === 0 || this.handle === null) return;
     let size = 0;
     for (let i = 0; i < chunks.length; i++) size += (chunks[i] as Buffer).length;
-    this.#written(this.#handle.writev(this.#all.request, chunks, true), chunks, size);
+    this.#written(this.handle.writev(this.all.request, chunks, true), chunks, size);
   }
 
   write(bytes: Buffer): void {
-    if (this.#corked !== null) this.#corked.push(bytes);
-    else if (this.#handle !== null && !this.#isEnding)
-      this.#written(this.#handle.writeBuffer(this.#all.request, bytes), bytes, bytes.length);
+    if (this.corked !== null) this.corked.push(bytes);
+    else if (this.handle !== null && !this.isEnding) this.#written(this.handle.writeBuffer(this.all.request, bytes), bytes, bytes.length);
   }
 
   #written(error: number, bytes: Buffer | readonly Buffer[], size: number): void {
-    if (this.#all.wasAsync) {
-      const request = this.#all.takeRequest();
+    if (this.all.wasAsync) {
+      const request = this.all.takeRequest();
       request.socket = this;
       request.bytes = bytes;
       request.size = size;
@@ -220,7 +222,7 @@ export class RawSocket implements ByteStream {
 
   onWritten(size: number, status: number): void {
     this.writableLength -= size;
-    if (this.#handle === null) return;
+    if (this.handle === null) return;
     if (status < 0) return this.destroy();
     if (this.writableLength === 0) this.owner?.onDrain();
   }
@@ -229,12 +231,16 @@ export class RawSocket implements ByteStream {
 
   /** Says that nothing follows, behind what is written; closed once the peer has said so too. */
   end(): void {
-    if (this.#handle === null || this.#isEnding) return;
-    this.#isEnding = true;
-    const request = new this.#all.wrap.ShutdownWrap();
+    if (this.handle === null || this.isEnding) return;
+    this.isEnding = true;
+    this.shutDown();
+  }
+
+  protected shutDown(): void {
+    const request = new this.all.wrap.ShutdownWrap();
     request.oncomplete = onShutdown as () => void;
     request.socket = this;
-    if (this.#handle.shutdown(request) !== 0) this.destroy();
+    if (this.handle?.shutdown(request) !== 0) this.destroy();
   }
 
   onShutdown(): void {
@@ -244,11 +250,15 @@ export class RawSocket implements ByteStream {
 
   /** The owner is told in a turn of its own. */
   destroy(): void {
-    const handle = this.#handle;
+    const handle = this.handle;
     if (handle === null) return;
-    this.#handle = null;
-    this.#corked = null;
-    handle.close(onHandleClosed);
+    this.handle = null;
+    this.corked = null;
+    this.tcpOf(handle).close(onHandleClosed);
+  }
+
+  protected tcpOf(handle: StreamHandle): TcpHandle {
+    return handle as TcpHandle;
   }
 
   onHandleClosed(): void {

@@ -9,6 +9,8 @@
 import { type ByteStream, type StreamOwner, writeHighWaterMark } from "./byte-stream.ts";
 
 const readBytes = 65_536;
+/** As many as may well be in flight at once. */
+const returnedMax = 1_024;
 const needed = ["useUserBuffer", "readStart", "readStop", "writeBuffer", "writev", "shutdown", "setNoDelay", "getpeername", "close"];
 
 /** What Node's handles are asked for; each returns 0, or an error of libuv's as a negative number. */
@@ -66,6 +68,8 @@ export class RawSockets {
   readonly #buffer = Buffer.allocUnsafeSlow(readBytes);
   readonly #onread: () => void;
   #spare: WriteRequest;
+  readonly #returned: WriteRequest[] = [];
+  #lastReturned: WriteRequest | null = null;
   #fits: boolean | undefined;
 
   constructor(wrap: StreamWrap) {
@@ -105,8 +109,14 @@ export class RawSockets {
 
   takeRequest(): WriteRequest {
     const request = this.#spare;
-    this.#spare = this.#createRequest();
+    this.#spare = this.#returned.pop() ?? this.#createRequest();
     return request;
+  }
+
+  /** Called last by a request that has completed well: Node lets go of it only behind that, so that it can be taken when the next one has come back. */
+  giveBack(request: WriteRequest): void {
+    if (this.#lastReturned !== null && this.#returned.length < returnedMax) this.#returned.push(this.#lastReturned);
+    this.#lastReturned = request;
   }
 
   #createRequest(): WriteRequest {
@@ -122,7 +132,9 @@ export class RawSockets {
 function onWritten(this: WriteRequest, status: number): void {
   const { socket, size } = this;
   this.bytes = null;
+  this.socket = null;
   socket?.onWritten(size, status);
+  if (status === 0) socket?.all.giveBack(this);
 }
 
 function onShutdown(this: { readonly socket: RawSocket }): void {
@@ -143,7 +155,7 @@ export class RawSocket implements ByteStream {
   /** Given to the kernel, which has not taken it; never less than that. */
   writableLength = 0;
   protected handle: StreamHandle | null;
-  protected readonly all: RawSockets;
+  readonly all: RawSockets;
   protected corked: Buffer[] | null = null;
   protected isReading = false;
   protected isEnding = false;

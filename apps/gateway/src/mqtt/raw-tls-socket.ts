@@ -126,7 +126,7 @@ export class RawTlsSocket extends RawSocket {
     if (this.handle === null) return;
     if (status < 0) return this.destroy();
     const waiting = this.#waiting;
-    if (waiting !== null) {
+    if (waiting !== null && this.#waitingBytes > 0) {
       const waitingBytes = this.#waitingBytes;
       this.#waiting = null;
       this.#waitingBytes = 0;

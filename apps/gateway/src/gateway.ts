@@ -1,6 +1,6 @@
 // Puts the parts together and starts them in the order in which they need each other.
 import type { GatewayApi } from "@mooring/contracts";
-import { followServerTls, Lifecycle, type Running, type ServerTls, TimerWheel } from "@mooring/kit";
+import { followServerTls, Lifecycle, makeStringsFast, type Running, type ServerTls, TimerWheel } from "@mooring/kit";
 import { createModelDirectory } from "@mooring/thing-model";
 import { Admission } from "./admission.ts";
 import { createAttendance } from "./attendance.ts";
@@ -53,6 +53,7 @@ export interface Gateway extends Running {
 
 /** Starts the doors given an address and everything behind them. Rejects when an address cannot be listened on; nothing is left open then. */
 export async function startGateway(deps: GatewayDeps, options: GatewayOptions): Promise<Gateway> {
+  makeStringsFast();
   const { devices, clock, log } = deps;
   const { limits } = options;
   const life = new Lifecycle(log);

@@ -2,6 +2,7 @@ export { parseAddress } from "./address.ts";
 export { type Clock, createSteadyClock, monotonicClock, steadyClock, systemClock } from "./clock.ts";
 export { deduplicationSettings } from "./deduplication-settings.ts";
 export { createEventId } from "./event-id.ts";
+export { makeStringsFast } from "./fast-strings.ts";
 export { deriveMessageId, givenIdRule, isGivenId } from "./given-id.ts";
 export { Lifecycle, nextSignal, type Running, withTimeout } from "./lifecycle.ts";
 export { createLog, type Log, silentLog } from "./log.ts";

@@ -118,6 +118,7 @@ export class SubscriptionTrie<K, V> {
    * shared and never changes: it may be kept and walked while subscriptions come and go, and must not be written to.
    */
   match(topic: string): readonly V[] {
+    if (this.count === 0) return NONE;
     const cached = this.cache.get(topic);
     if (cached !== undefined) return cached;
     const found: V[] = [];

@@ -1,7 +1,7 @@
 // Hot: a message as the broker keeps it, once for all who get it.
 //
 //   body:  [ topic | packet id | properties | payload ]     as it came, one copy out of the read buffer
-//            ^bodyStart 0                      ^payloadStart  ^payloadEnd
+//            ^bodyStart                        ^payloadStart  ^payloadEnd
 //
 // A subscriber of the same protocol level is sent these bytes with another first byte and packet id; only others are encoded for.
 import { type Properties, type PublishBody, type PublishMessage, type PublishPacket, propertiesSize, type Qos } from "@mooring/mqtt";
@@ -24,22 +24,37 @@ export class Message implements PublishBody {
   /** Wall-clock milliseconds; 0 for never. */
   readonly expiresAtMs: number;
 
-  constructor(head: MessageHead, buffer: Buffer, payloadStart: number, isV5: boolean, isPlain: boolean) {
+  constructor(head: MessageHead, body: MessageBody) {
     this.topic = head.topic;
     this.qos = head.qos;
     this.retain = head.retain;
     this.properties = head.properties;
-    this.isV5 = isV5;
-    this.isPlain = isPlain;
-    this.buffer = buffer;
-    this.bodyStart = 0;
-    this.payloadStart = payloadStart;
-    this.payloadEnd = buffer.length;
+    this.isV5 = body.isV5;
+    this.isPlain = body.isPlain;
+    this.buffer = body.buffer;
+    this.bodyStart = body.bodyStart;
+    this.payloadStart = body.payloadStart;
+    this.payloadEnd = body.payloadEnd;
     this.expiresAtMs = head.expiresAtMs;
   }
 
   get payload(): Buffer {
-    return this.payloadStart === 0 ? this.buffer : this.buffer.subarray(this.payloadStart);
+    const { buffer, payloadStart, payloadEnd } = this;
+    return payloadStart === 0 && payloadEnd === buffer.length ? buffer : buffer.subarray(payloadStart, payloadEnd);
+  }
+
+  /** With bytes of its own: of one whose bytes are good for a while only. */
+  copy(): Message {
+    const { isV5, isPlain, bodyStart } = this;
+    const buffer = Buffer.from(this.buffer.subarray(bodyStart, this.payloadEnd));
+    return new Message(this, {
+      isV5,
+      isPlain,
+      buffer,
+      bodyStart: 0,
+      payloadStart: this.payloadStart - bodyStart,
+      payloadEnd: buffer.length,
+    });
   }
 
   /** What a queue is charged for it; the same for a message that came as a packet and as the store gives it back. */
@@ -68,19 +83,32 @@ export interface MessageHead {
   readonly expiresAtMs: number;
 }
 
+export interface MessageBody {
+  readonly isV5: boolean;
+  readonly isPlain: boolean;
+  readonly buffer: Buffer;
+  readonly bodyStart: number;
+  readonly payloadStart: number;
+  readonly payloadEnd: number;
+}
+
 /** The message of a packet, copied out of the read buffer. `topic` is the packet's, or what its alias stands for. */
 export function messageOfPacket(packet: PublishPacket, topic: string, isV5: boolean, nowMs: number): Message {
   const properties = forwardedProperties(packet.properties);
   const { qos, retain } = packet;
   const head = { topic, qos, retain, properties, expiresAtMs: expiryOf(packet.properties, nowMs) };
-  return new Message(head, packet.copyBody(), packet.payloadStart - packet.bodyStart, isV5, isPlain(packet.properties));
+  const buffer = packet.copyBody();
+  const payloadStart = packet.payloadStart - packet.bodyStart;
+  const body = { isV5, isPlain: isPlain(packet.properties), buffer, bodyStart: 0, payloadStart, payloadEnd: buffer.length };
+  return new Message(head, body);
 }
 
 /** A message that no packet brought: a will, or what was stored. The payload is kept as it is, not copied. */
 export function createMessage(message: Omit<PublishMessage, "dup" | "packetId">, expiresAtMs: number): Message {
   const { topic, payload, qos, retain, properties } = message;
   const buffer = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
-  return new Message({ topic, qos, retain, properties: forwardedProperties(properties), expiresAtMs }, buffer, 0, false, false);
+  const head = { topic, qos, retain, properties: forwardedProperties(properties), expiresAtMs };
+  return new Message(head, { isV5: false, isPlain: false, buffer, bodyStart: 0, payloadStart: 0, payloadEnd: buffer.length });
 }
 
 /** Whether the packet's bytes may go on unchanged: an alias is the sender's own, and an expiry interval shrinks. */

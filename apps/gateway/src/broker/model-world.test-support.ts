@@ -247,8 +247,13 @@ export class World {
 
   #judgeRetained(): void {
     const found: string[] = [];
-    for (const space of this.#node.spaces.all())
-      for (const { topic, payload } of space.retained.match("#", 1_000)) found.push(`${space.tenantId}/${topic} ${payload}`);
+    for (const { tenantId, retained } of this.#node.spaces.all()) {
+      const places = retained.match("#");
+      for (let at = 0; at < places.length; at += 2) {
+        const message = retained.at(places, at);
+        found.push(`${tenantId}/${message?.topic} ${message?.payload}`);
+      }
+    }
     const expected = [...this.#referee.book.retained].map(([key, payload]) => `${key} ${payload}`);
     if (found.sort().join() !== expected.sort().join()) this.#referee.fail(`retained are ${found}, not ${expected}`);
   }

@@ -139,9 +139,9 @@ export class Space {
   mayRetain(topic: string, payloadBytes: number): boolean {
     const { retainedMax, retainedBytesMax } = this.limits;
     if (payloadBytes === 0) return true;
-    const before = this.retained.find(topic);
-    const bytes = this.retained.bytes - (before?.bytes ?? 0) + payloadBytes;
-    return (before !== undefined || this.retained.count < retainedMax) && bytes <= retainedBytesMax;
+    const before = this.retained.charge(topic);
+    const bytes = this.retained.bytes - before + payloadBytes;
+    return (before > 0 || this.retained.count < retainedMax) && bytes <= retainedBytesMax;
   }
 
   /** [MQTT-3.3.1-5], [MQTT-3.3.1-6], [MQTT-3.3.1-7]. Waited for with QoS 1 and 2. */

@@ -1,5 +1,6 @@
 // Hot: retained messages on their way to a new subscription. As many as there is room for leave at a time; the rest follows as the client reads.
 import type { Message } from "../broker/message.ts";
+import type { Places } from "../broker/retained.ts";
 import type { Session } from "../broker/session.ts";
 import type { SubscriptionOptions, Via } from "../broker/subscription.ts";
 
@@ -13,19 +14,20 @@ function mayQueue(session: Session): boolean {
 
 /** Where those go that leave with QoS 0. */
 export interface RetainedOutput {
+  /** The message's bytes are good for this call only. */
   sendRetained(message: Message, ids: readonly number[] | null): void;
 }
 
 export class Replay {
   readonly filter: string;
-  readonly #messages: readonly Message[];
+  readonly #places: Places;
   readonly #options: SubscriptionOptions;
   readonly #via: Via;
   #at = 0;
 
-  constructor(filter: string, messages: readonly Message[], options: SubscriptionOptions) {
+  constructor(filter: string, places: Places, options: SubscriptionOptions) {
     this.filter = filter;
-    this.#messages = messages;
+    this.#places = places;
     this.#options = options;
     this.#via = { ids: options.ids, share: "" };
   }
@@ -33,16 +35,16 @@ export class Replay {
   /** Sends what may be sent now. True when nothing is left. */
   pump(session: Session, out: RetainedOutput): boolean {
     const { space, channel } = session;
-    while (this.#at < this.#messages.length) {
+    while (this.#at < this.#places.length) {
       if (channel === null || !channel.isWritable) return false;
-      const message = this.#messages[this.#at] as Message;
-      const qos = message.qos < this.#options.qos ? message.qos : this.#options.qos;
-      if (qos !== 0 && !mayQueue(session)) return false;
-      this.#at++;
+      const message = space.retained.at(this.#places, this.#at);
+      const qos = message !== undefined && message.qos < this.#options.qos ? message.qos : this.#options.qos;
+      if (message !== undefined && qos !== 0 && !mayQueue(session)) return false;
+      this.#at += 2;
       // One that was replaced meanwhile has gone out as a new message; sent now, it would come after it.
-      if (space.retained.find(message.topic) !== message || message.isExpired(space.clock.now())) continue;
+      if (message === undefined || message.isExpired(space.clock.now())) continue;
       if (qos === 0) out.sendRetained(message, this.#options.ids);
-      else space.send(session, message, qos, true, this.#via);
+      else space.send(session, message.copy(), qos, true, this.#via);
     }
     return true;
   }

@@ -58,8 +58,8 @@ function subscribeTo(subscriber: Subscriber, request: SubscriptionRequest, id: n
 
 function prepareReplay({ space }: Session, filter: string, options: SubscriptionOptions, replays: Replay[]): void {
   if (space.retained.count === 0) return;
-  const messages = space.retained.match(filter, Number.MAX_SAFE_INTEGER);
-  if (messages.length > 0) replays.push(new Replay(filter, messages, options));
+  const places = space.retained.match(filter);
+  if (places.length > 0) replays.push(new Replay(filter, places, options));
 }
 
 function subscriptionOp({ id, subscriptions }: Session, filter: string): SessionOp {

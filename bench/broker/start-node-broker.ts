@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { withTimeout } from "@mooring/kit";
+import { givenNodeOptions, platformNodeOptions } from "../measure/node-options.ts";
 import type { Broker, Certificates } from "./broker.ts";
 
 /** What a broker's script is told, as its only argument, in JSON. */
@@ -24,22 +25,20 @@ const stopMsMax = 10_000;
 
 /** Our gateway alone: the code of production, behind the development listener. */
 export function startOurs(certificates: Certificates, sessions: SessionsKind, tlsSessionS = 0): Promise<Broker> {
-  return start("./ours-main.ts", { ...certificates, sessions, tlsSessionS });
+  return start("./ours-main.ts", { ...certificates, sessions, tlsSessionS }, platformNodeOptions());
 }
 
 export function startAedes(certificates: Certificates): Promise<Broker> {
-  return start("./aedes-main.ts", { ...certificates, sessions: "memory", tlsSessionS: 0 });
+  return start("./aedes-main.ts", { ...certificates, sessions: "memory", tlsSessionS: 0 }, givenNodeOptions());
 }
 
 export function startFloor(certificates: Certificates): Promise<Broker> {
-  return start("./floor-main.ts", { ...certificates, sessions: "nowhere", tlsSessionS: 0 });
+  return start("./floor-main.ts", { ...certificates, sessions: "nowhere", tlsSessionS: 0 }, platformNodeOptions());
 }
 
-/** Arguments for Node itself, such as `--cpu-prof`, may be given in `MOORING_BENCH_NODE_OPTIONS`. */
-async function start(script: string, plan: NodeBrokerPlan): Promise<Broker> {
+async function start(script: string, plan: NodeBrokerPlan, nodeOptions: readonly string[]): Promise<Broker> {
   const main = fileURLToPath(new URL(script, import.meta.url));
-  const execArgv = (process.env["MOORING_BENCH_NODE_OPTIONS"] ?? "").split(" ").filter((option) => option !== "");
-  const child = fork(main, [JSON.stringify(plan)], { execArgv, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const child = fork(main, [JSON.stringify(plan)], { execArgv: [...nodeOptions], stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const endWithUs = (): void => void child.kill("SIGTERM");
   process.once("exit", endWithUs);

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { withTimeout } from "@mooring/kit";
+import { platformNodeOptions } from "../measure/node-options.ts";
 
 const main = fileURLToPath(new URL("../../apps/all-in-one/src/main.ts", import.meta.url));
 const startMsMax = 60_000;
@@ -31,11 +32,10 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
-/** `settings` besides. Arguments for Node itself, such as `--cpu-prof`, may be given in `MOORING_BENCH_NODE_OPTIONS`. */
+/** `settings` besides. */
 export async function startPlatform(settings: Readonly<Record<string, string>> = {}): Promise<Platform> {
   const dataDir = mkdtempSync(join(tmpdir(), "mooring-bench-"));
-  const nodeOptions = (process.env["MOORING_BENCH_NODE_OPTIONS"] ?? "").split(" ").filter((option) => option !== "");
-  const child = spawn(process.execPath, [...nodeOptions, main], {
+  const child = spawn(process.execPath, [...platformNodeOptions(), main], {
     env: { ...environment(dataDir), ...settings },
     stdio: ["ignore", "pipe", "inherit"],
   });

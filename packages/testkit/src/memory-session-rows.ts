@@ -17,6 +17,12 @@ interface Queued extends Omit<QueueItem, "message"> {
   readonly bytes: number;
 }
 
+/** A payload goes with the last row that names it. */
+interface Shared {
+  readonly message: StoredMessage;
+  rows: number;
+}
+
 interface Held {
   session: StoredSession;
   readonly subscriptions: Map<string, StoredSubscription>;
@@ -26,7 +32,7 @@ interface Held {
 
 export class MemorySessionRows {
   readonly #sessions = new Map<string, Held>();
-  readonly #messages = new Map<string, StoredMessage>();
+  readonly #messages = new Map<string, Shared>();
   /** By tenant and topic. */
   readonly #retained = new Map<string, StoredMessage>();
 
@@ -83,13 +89,17 @@ export class MemorySessionRows {
     });
   }
 
-  queue(sessionId: string, nowMs: number): readonly QueueItem[] {
-    const rows = [...(this.#sessions.get(sessionId)?.queue.values() ?? [])].sort((a, b) => a.seq - b.seq);
-    return rows.flatMap(({ messageId, bytes: _, ...row }) => {
-      const message = this.#messages.get(messageId);
+  /** The first `max` behind `afterSeq`, in order. */
+  queue(sessionId: string, { afterSeq, max, nowMs }: { afterSeq: number; max: number; nowMs: number }): readonly QueueItem[] {
+    const rows = [...(this.#sessions.get(sessionId)?.queue.values() ?? [])].filter(({ seq }) => seq > afterSeq);
+    const items: QueueItem[] = [];
+    for (const { messageId, bytes: _, ...row } of rows.sort((a, b) => a.seq - b.seq)) {
+      const message = this.#messages.get(messageId)?.message;
       if (message === undefined) throw new Error(`the message ${messageId} is queued and not there`);
-      return row.packetId !== 0 || !isExpired(message, nowMs) ? [{ ...row, message }] : [];
-    });
+      if (row.packetId !== 0 || !isExpired(message, nowMs)) items.push({ ...row, message });
+      if (items.length === max) break;
+    }
+    return items;
   }
 
   retained(nowMs: number): readonly StoredMessage[] {
@@ -126,7 +136,9 @@ export class MemorySessionRows {
       const held = this.#sessions.get(sessionId);
       if (held === undefined || held.session.tenantId !== message.tenantId) continue;
       const before = held.queue.get(target.seq)?.messageId;
-      if (!this.#messages.has(messageId)) this.#messages.set(messageId, copyMessage(message));
+      const shared = this.#messages.get(messageId) ?? { message: copyMessage(message), rows: 0 };
+      shared.rows++;
+      this.#messages.set(messageId, shared);
       const row = { ...target, subscriptionIds: [...subscriptionIds], isReleased: false, messageId, bytes: messageBytes(message) };
       held.queue.set(target.seq, row);
       if (before !== undefined) this.#collect(before);
@@ -166,10 +178,10 @@ export class MemorySessionRows {
     }
   }
 
-  /** A payload goes with the last row that names it. */
+  /** One row less names it. */
   #collect(messageId: string): void {
-    for (const { queue } of this.#sessions.values()) for (const row of queue.values()) if (row.messageId === messageId) return;
-    this.#messages.delete(messageId);
+    const shared = this.#messages.get(messageId);
+    if (shared !== undefined && --shared.rows === 0) this.#messages.delete(messageId);
   }
 }
 

@@ -150,7 +150,7 @@ function createLists(rows: MemorySessionRows, clock: Clock): Omit<SessionApi, "w
     async loadQueue(caller, request) {
       assertMay(caller, "sessions.loadQueue");
       const { sessionId, afterSeq, limit, bytesMax } = parseLoadQueue(request);
-      const rest = rows.queue(sessionId, clock.now()).filter(({ seq }) => seq > afterSeq);
+      const rest = rows.queue(sessionId, { afterSeq, max: limit + 1, nowMs: clock.now() });
       let bytes = 0;
       const items = rest.slice(0, limit).filter(({ message }, i) => {
         bytes += messageBytes(message);

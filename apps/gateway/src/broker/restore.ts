@@ -7,7 +7,7 @@ import { neverExpires, Session, sessionKey } from "./session.ts";
 import type { Space } from "./space.ts";
 import type { Spaces } from "./spaces.ts";
 import { messageOfStored, willOfStored } from "./stored.ts";
-import type { SubscriptionOptions } from "./subscription.ts";
+import { chosen, type SubscriptionOptions } from "./subscription.ts";
 
 export interface RestoreDeps {
   readonly sessions: Pick<SessionApi, "listSessions" | "listRetained">;
@@ -76,6 +76,6 @@ function readSession(space: Space, stored: ListedSession, nowMs: number): Sessio
   return session;
 }
 
-function optionsOf({ qos, noLocal, retainAsPublished, subscriptionId }: StoredSubscription): SubscriptionOptions {
-  return { qos: qos as Qos, noLocal, retainAsPublished, ids: subscriptionId === 0 ? null : [subscriptionId] };
+function optionsOf({ qos, subscriptionId, ...flags }: StoredSubscription): SubscriptionOptions {
+  return chosen(qos as Qos, flags, subscriptionId);
 }

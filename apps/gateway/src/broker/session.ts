@@ -18,7 +18,7 @@ import { Flight } from "./flight.ts";
 import type { Message } from "./message.ts";
 import type { SessionChannel } from "./ports.ts";
 import type { Space } from "./space.ts";
-import { direct, type SubscriptionOptions, type Via } from "./subscription.ts";
+import { direct, type Subscription, type SubscriptionOptions, type Via } from "./subscription.ts";
 import type { SessionWill } from "./will.ts";
 
 /** `expiryS` of a session that never ends by itself. */
@@ -38,6 +38,8 @@ export class Session extends WheelEntry {
   /** Name in the store; "" for one that is not kept. */
   id = "";
   readonly subscriptions = new Map<string, SubscriptionOptions>();
+  /** See `subscriptionOf`. */
+  lastSubscription: Subscription | null = null;
   channel: SessionChannel | null = null;
   protocolLevel = 0;
   expiryS = 0;

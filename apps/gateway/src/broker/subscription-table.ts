@@ -3,7 +3,7 @@ import { parseSharedFilter, SubscriptionTrie } from "@mooring/mqtt";
 import { isPlatformTopic } from "../route/acl.ts";
 import type { Session } from "./session.ts";
 import { SharedGroup } from "./shared-group.ts";
-import { mergeBySession, Subscription, type SubscriptionOptions } from "./subscription.ts";
+import { mergeBySession, Subscription, type SubscriptionOptions, subscriptionOf } from "./subscription.ts";
 
 export class SubscriptionTable {
   readonly #trie = new SubscriptionTrie<Session | SharedGroup, Subscription>(undefined, mergeBySession);
@@ -30,7 +30,7 @@ export class SubscriptionTable {
     if (!isRouted(session, filter)) return;
     const shared = parseSharedFilter(filter);
     if (shared === null) {
-      this.#trie.add(filter, session, new Subscription(session, null, options));
+      this.#trie.add(filter, session, subscriptionOf(session, options));
       return;
     }
     let group = this.#groups.get(filter);

@@ -42,6 +42,33 @@ export interface SubscriptionOptions {
   readonly ids: readonly number[] | null;
 }
 
+const choices = new Map<number, SubscriptionOptions>();
+
+/** What a client chose for a filter: `id` is 0 for none. Without one it is an object that all who choose so share, since most do. */
+export function chosen(
+  qos: Qos,
+  { noLocal, retainAsPublished }: Omit<SubscriptionOptions, "qos" | "ids">,
+  id: number,
+): SubscriptionOptions {
+  if (id !== 0) return { qos, noLocal, retainAsPublished, ids: [id] };
+  const key = qos | (noLocal ? 4 : 0) | (retainAsPublished ? 8 : 0);
+  let choice = choices.get(key);
+  if (choice === undefined) {
+    choice = { qos, noLocal, retainAsPublished, ids: null };
+    choices.set(key, choice);
+  }
+  return choice;
+}
+
+/** The session's subscription with these options: it says nothing of its filter, so one is for all that were chosen alike. */
+export function subscriptionOf(session: Session, options: SubscriptionOptions): Subscription {
+  const { qos, noLocal, retainAsPublished, ids } = options;
+  const last = session.lastSubscription;
+  if (last?.qos === qos && last.noLocal === noLocal && last.retainAsPublished === retainAsPublished && last.ids === ids) return last;
+  session.lastSubscription = new Subscription(session, null, options);
+  return session.lastSubscription;
+}
+
 /**
  * Makes one of the subscriptions of one session that match the same topic: it is sent one copy, at the highest QoS [MQTT-3.3.4-2], with the
  * identifiers of all [MQTT-3.3.4-4]. Once per topic, since the trie caches what it matched.

@@ -2,7 +2,7 @@
 import type { SessionOp } from "@mooring/contracts";
 import { isValidTopicFilter, parseSharedFilter, ReasonCode, type SubscribePacket, type SubscriptionRequest } from "@mooring/mqtt";
 import type { Session } from "../broker/session.ts";
-import type { SubscriptionOptions } from "../broker/subscription.ts";
+import { chosen, type SubscriptionOptions } from "../broker/subscription.ts";
 import type { ChannelLimits } from "./channel-ports.ts";
 import { Replay } from "./replay.ts";
 
@@ -49,7 +49,7 @@ function subscribeTo(subscriber: Subscriber, request: SubscriptionRequest, id: n
   const { subscriptions, isDurable, space } = session;
   const max = isDurable ? Math.min(limits.subscriptionsMax, limits.keptSubscriptionsMax) : limits.subscriptionsMax;
   if (subscriptions.size >= max && !subscriptions.has(filter)) return ReasonCode.QuotaExceeded;
-  const options = { qos, noLocal: request.noLocal, retainAsPublished: request.retainAsPublished, ids: id === 0 ? null : [id] };
+  const options = chosen(qos, request, id);
   const isNew = space.subscribe(session, filter, options);
   // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11]; shared subscriptions are sent none (s4.8.2).
   if (shared === null && (retainHandling === 0 || (retainHandling === 1 && isNew))) prepareReplay(session, filter, options, replays);

@@ -9,7 +9,9 @@ export interface ByteStream {
   readonly writableLength: number;
   /** It is told when that is 0 again. */
   readonly writableNeedDrain: boolean;
-  /** The buffer belongs to the stream until `writableLength` is 0. */
+  /** Of what was written last: nobody looks at it again, though it may not have gone. Absent where only `writableLength` tells. */
+  readonly hasCopied?: boolean;
+  /** The buffer belongs to the stream until `writableLength` is 0, or until `hasCopied`. */
   write(bytes: Buffer): unknown;
   cork(): unknown;
   /** What was written since `cork` leaves in one system call. */

@@ -26,6 +26,8 @@ function deliver(socket: RawTlsSocket): void {
 }
 
 export class RawTlsSocket extends RawSocket {
+  /** It was encrypted at once, or copied. */
+  hasCopied = false;
   readonly #tcp: TcpHandle;
   readonly #tls: TlsHandle;
   #isWriting = false;
@@ -103,6 +105,7 @@ export class RawTlsSocket extends RawSocket {
   }
 
   #wait(bytes: Buffer): void {
+    this.hasCopied = false;
     if (this.#waiting === null) this.#waiting = [bytes];
     else this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
@@ -116,6 +119,7 @@ export class RawTlsSocket extends RawSocket {
     request.socket = this;
     request.size = size;
     this.#isWriting = true;
+    this.hasCopied = true;
     const error = bytes instanceof Buffer ? handle.writeBuffer(request, bytes) : handle.writev(request, bytes as readonly Buffer[], true);
     if (error !== 0) this.destroy();
   }

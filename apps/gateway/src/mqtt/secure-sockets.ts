@@ -93,8 +93,13 @@ function isIdle(socket: Socket): boolean {
   return !destroyed && readableLength === 0 && !ended && writableLength === 0 && !writableEnded;
 }
 
+/** The same for all handles of the process. */
+let ownerSymbol: symbol | undefined;
+
 function ownerSymbolOf(handle: object): symbol | undefined {
-  return Object.getOwnPropertySymbols(handle).find(({ description }) => description === "owner_symbol");
+  if (ownerSymbol !== undefined && Object.hasOwn(handle, ownerSymbol)) return ownerSymbol;
+  ownerSymbol = Object.getOwnPropertySymbols(handle).find(({ description }) => description === "owner_symbol");
+  return ownerSymbol;
 }
 
 function fits(tls: object, tcp: TcpHandle): boolean {

@@ -69,7 +69,7 @@ export class SocketWriter extends Outgoing {
       stream.uncork();
     }
     this.#unsentBytes = stream.writableLength;
-    this.giveBack(this.#unsentBytes === 0 && this.#isPlain);
+    this.giveBack(this.#isPlain ? this.#unsentBytes === 0 : stream.hasCopied === true);
     if (!this.#listensForDrain && stream.writableNeedDrain) {
       // Most clients never fall behind: those that do cost a listener.
       this.#listensForDrain = true;

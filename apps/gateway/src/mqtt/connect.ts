@@ -103,21 +103,26 @@ export const protocolNames = {
   [ProtocolLevel.V5]: "mqtt-5.0",
 } as const;
 
-/** Who this is. Throws SignOnRefused, whatever happens: when nobody can tell, the client is not let in. */
-export async function signOn(packet: ConnectPacket, peer: Peer, way: Way, deps: SignOnDeps): Promise<SignedOn | Registered> {
+/** Who this is. Throws SignOnRefused, or rejects with it, whatever happens: when nobody can tell, the client is not let in. */
+export function signOn(packet: ConnectPacket, peer: Peer, way: Way, deps: SignOnDeps): SignedOn | Promise<SignedOn | Registered> {
   const method = packet.properties?.authenticationMethod;
-  if (method !== undefined) {
-    const ask: Ask = (data) => way.ask(data);
-    const { caller, keyId, serverFinal } = await authenticateEnhanced(method, packet.properties?.authenticationData, ask, deps);
-    return { ...operatorOf(caller), apiKey: keyId, serverFinal, ...chooseClientId(packet, packet.clientId) };
-  }
+  if (method !== undefined) return enhanced(method, packet, way, deps);
   if (peer.anonymous !== undefined) {
     if (peer.transport === "tls" && peer.certificate === undefined) throw new SignOnRefused(ReasonCode.NotAuthorized, "noCredential");
     return { ...anonymous(peer.anonymous), ...chooseClientId(packet, packet.clientId) };
   }
   const isProved = peer.certificate !== undefined || peer.preShared !== undefined;
   const apiKey = isProved ? undefined : apiKeyOf(packet.password);
-  if (apiKey !== undefined) return { ...(await operator(apiKey, deps)), ...chooseClientId(packet, packet.clientId) };
+  return apiKey === undefined ? device(packet, peer, way, deps) : operator(apiKey, packet, deps);
+}
+
+async function enhanced(method: string, packet: ConnectPacket, way: Way, deps: SignOnDeps): Promise<SignedOn> {
+  const ask: Ask = (data) => way.ask(data);
+  const { caller, keyId, serverFinal } = await authenticateEnhanced(method, packet.properties?.authenticationData, ask, deps);
+  return { ...operatorOf(caller), apiKey: keyId, serverFinal, ...chooseClientId(packet, packet.clientId) };
+}
+
+async function device(packet: ConnectPacket, peer: Peer, way: Way, deps: SignOnDeps): Promise<SignedOn | Registered> {
   const named = parseClientId(packet.clientId);
   const chosen = chooseClientId(packet, named.id);
   const origin = { protocol: protocolNames[packet.protocolLevel], address: way.address ?? "" };
@@ -130,9 +135,9 @@ function anonymous({ tenantId, rights }: Anonymous): ClientSignedOn {
 }
 
 /** A back end: an API key as password, with any user name or none. */
-async function operator(apiKey: string, { access }: SignOnDeps): Promise<ClientSignedOn> {
+async function operator(apiKey: string, packet: ConnectPacket, { access }: SignOnDeps): Promise<SignedOn> {
   const caller = await judged("apiKey", () => access.authenticateKey(serviceCaller("gateway"), { secret: apiKey }));
-  return { ...operatorOf(caller), apiKey };
+  return { ...operatorOf(caller), apiKey, ...chooseClientId(packet, packet.clientId) };
 }
 
 function operatorOf({ tenantId, principal, role }: Caller): ClientSignedOn {

@@ -1,29 +1,16 @@
 import { randomUUID } from "node:crypto";
-import type { SessionFrame } from "@mooring/contracts";
-import { silentLog, systemClock, TimerWheel } from "@mooring/kit";
-import { createMemorySessions, until } from "@mooring/testkit";
+import { systemClock, TimerWheel } from "@mooring/kit";
+import { until } from "@mooring/testkit";
 import { expect, test } from "vitest";
 import { limits } from "../harness.test-support.ts";
 import { createMessage } from "./message.ts";
+import { startSeenStream } from "./seen-stream.test-support.ts";
 import { Space } from "./space.ts";
-import { StoreStream } from "./store-stream.ts";
 
 const share = "$share/g/a";
 
 test("what goes on to a member whose queue is full leaves the other's in the same frame: a crash in between would lose it", async () => {
-  const frames: SessionFrame[] = [];
-  const sessions = createMemorySessions();
-  const write: typeof sessions.write = (caller, sent) => {
-    async function* seen() {
-      for await (const frame of sent) {
-        frames.push(frame);
-        yield frame;
-      }
-    }
-    return sessions.write(caller, seen());
-  };
-  const store = new StoreStream({ sessions: { ...sessions, write }, log: silentLog, onCongestion: () => undefined });
-  const running = store.start();
+  const { store, frames, stop } = startSeenStream();
   const space = new Space({
     ...{ tenantId: randomUUID(), nodeId: "n", store, limits: { ...limits, queuedMessagesMax: 2 } },
     ...{ wheel: new TimerWheel(), clock: systemClock, onWill: () => undefined, onFault: () => undefined },
@@ -50,5 +37,5 @@ test("what goes on to a member whose queue is full leaves the other's in the sam
     const taken = ops.reduce((sum, op) => sum + (op.op === "dequeue" && op.sessionId === one.id ? op.seqs.length : 0), 0);
     expect(ops.filter((op) => op.op === "queue" && op.targets.some(({ sessionId }) => sessionId === two.id))).toHaveLength(taken);
   }
-  await running.stop();
+  await stop();
 });

@@ -3,6 +3,7 @@ import type { QueueMessage, SessionFrame, SessionOp, StoredMessage } from "@moor
 import { silentLog } from "@mooring/kit";
 import { createMemorySessions, until } from "@mooring/testkit";
 import { afterEach, describe, expect, test } from "vitest";
+import { type SeenStream, startSeenStream } from "./seen-stream.test-support.ts";
 import { StoreStream } from "./store-stream.ts";
 
 const tenantId = "00000000-0000-4000-8000-000000000001";
@@ -44,23 +45,10 @@ function queueOp(sessionIds: readonly string[], seq: number, payload = Buffer.fr
   return { op: "queue", message, targets: sessionIds.map((sessionId) => ({ sessionId, ...target })) };
 }
 
-/** With the frames that it sent. */
-function openSeenStream(): { readonly store: StoreStream; readonly frames: readonly SessionFrame[] } {
-  const frames: SessionFrame[] = [];
-  const sessions = createMemorySessions();
-  const write: typeof sessions.write = (caller, sent) => {
-    async function* seen() {
-      for await (const frame of sent) {
-        frames.push(frame);
-        yield frame;
-      }
-    }
-    return sessions.write(caller, seen());
-  };
-  const store = new StoreStream({ sessions: { ...sessions, write }, log: silentLog, onCongestion: () => undefined });
-  const running = store.start();
-  stops.push(() => running.stop());
-  return { store, frames };
+function seen(): SeenStream {
+  const stream = startSeenStream();
+  stops.push(stream.stop);
+  return stream;
 }
 
 /** What a frame has on the wire at least. */
@@ -92,7 +80,7 @@ describe("changes of one turn", () => {
   });
 
   test("that belong together are in one frame, whatever the message weighs", async () => {
-    const { store, frames } = openSeenStream();
+    const { store, frames } = seen();
     const sessionId = randomUUID();
     store.write(sessionOp(sessionId), null);
     for (let seq = 1; seq <= 4; seq++) {
@@ -108,7 +96,7 @@ describe("changes of one turn", () => {
   });
 
   test("fit into a message of gRPC, however many subscriptions matched", async () => {
-    const { store, frames } = openSeenStream();
+    const { store, frames } = seen();
     const sessionIds = Array.from({ length: 400 }, () => randomUUID());
     const subscriptionIds = Array.from({ length: 1_000 }, (_, at) => 268_000_000 + at);
     const outcomes: boolean[] = [];

@@ -35,10 +35,9 @@ export class SharedQueues {
     if (!session.isDurable) {
       for (const flight of session.owed()) if (mayGoOn(flight)) this.#handOn(session, flight);
     } else if (session.mayHoldShared && this.#space.hasGroups) {
-      session.expiryS = 0;
-      this.#space.keep(session);
+      this.#space.keepOver(session);
       this.settle(session);
-    } else this.#forget(session);
+    } else this.#space.endings.write(session.key, { op: "deleteSession", sessionId: session.id });
   }
 
   /** Of a session that is over: hands on what is in its queue, and deletes it. */

@@ -8,6 +8,7 @@ import type { Clock, TimerWheel } from "@mooring/kit";
 import type { PublishPacket, Qos } from "@mooring/mqtt";
 import { Commit } from "./commit.ts";
 import { BrokerCounters } from "./counters.ts";
+import { Endings } from "./endings.ts";
 import { KeptQueues } from "./kept-queues.ts";
 import type { BrokerLimits } from "./limits.ts";
 import { createMessage, Message, messageOfPacket } from "./message.ts";
@@ -49,6 +50,7 @@ export class Space {
   readonly retained = new RetainedMessages();
   readonly queues: KeptQueues;
   readonly shared = new SharedQueues(this);
+  readonly endings: Endings;
   readonly onFault: SpaceDeps["onFault"];
   readonly #table = new SubscriptionTable();
   readonly #sessions = new Map<string, Session>();
@@ -65,6 +67,7 @@ export class Space {
     this.#nodeId = deps.nodeId;
     this.#onWill = deps.onWill;
     this.onFault = deps.onFault;
+    this.endings = new Endings(deps.store);
     this.queues = new KeptQueues({ ...deps, counters: this.counters });
   }
 
@@ -224,7 +227,17 @@ export class Space {
 
   /** Writes down how a session is. */
   keep(session: Session): void {
-    if (session.isDurable) this.store.write({ op: "putSession", ...storedSession(session, this.#nodeId) }, null);
+    if (session.isDurable) this.store.write(this.#putSession(session), null);
+  }
+
+  /** Writes down that it has ended, and leaves what is in its queue. */
+  keepOver(session: Session): void {
+    session.expiryS = 0;
+    this.endings.write(session.key, this.#putSession(session));
+  }
+
+  #putSession(session: Session): SessionOp {
+    return { op: "putSession", ...storedSession(session, this.#nodeId) };
   }
 
   // ---- subscriptions

@@ -45,14 +45,17 @@ export function openSession(space: Space, packet: ConnectPacket, owner: string, 
 }
 
 /**
- * For a clean start: ends the session that is kept, and waits until that is on disk. A crash after CONNACK would bring it back otherwise, and the
- * client was told that there is none [MQTT-3.2.2-2]. Its connection is ended first, if it has one.
- * Only for a CONNECT that nothing else stands against. Undefined when there is nothing to wait for.
+ * Ends the kept session that CONNECT takes the place of: with a clean start, and where it does not outlive its connection. Returns what is to be waited
+ * for before the client hears that it has none: that the end of the sessions before is on disk, also when something else has ended them. A crash after
+ * CONNACK would bring them back otherwise [MQTT-3.2.2-2]. Undefined when there is nothing to wait for; to be asked again after that.
+ * Only for a CONNECT that nothing else stands against.
  */
-export function forgetKeptSession(space: Space, { cleanStart }: ConnectPacket, owner: string, clientId: string): Promise<void> | undefined {
-  const before = cleanStart ? space.find(sessionKey(owner, clientId)) : undefined;
-  if (before === undefined || !before.isDurable || before.owner !== owner) return undefined;
-  before.channel?.takeOver();
-  space.end(before);
-  return space.store.settled();
+export function endSessionBefore(space: Space, { cleanStart }: ConnectPacket, owner: string, clientId: string): Promise<void> | undefined {
+  const key = sessionKey(owner, clientId);
+  const before = space.find(key);
+  if (before?.isDurable === true && before.owner === owner) {
+    if (cleanStart || before.expiryS === 0) before.channel?.takeOver();
+    if (cleanStart) space.end(before);
+  }
+  return space.endings.of(key);
 }

@@ -7,7 +7,7 @@ import type { ConnectionCounts } from "../connection-counts.ts";
 import { chooseSessionExpiry, fittingConnack, maximumPacketSizeOf } from "./acceptance.ts";
 import { protocolNames, type SignOnDeps, SignOnRefused, signOn } from "./connect.ts";
 import type { DeviceChannel } from "./device-channel.ts";
-import { findSession, forgetKeptSession } from "./open-session.ts";
+import { endSessionBefore, findSession } from "./open-session.ts";
 import { Place } from "./place.ts";
 import { connackOf, type Member, ownerOf } from "./welcome-answer.ts";
 import { type ClaimWelcomeDeps, welcomeClaim } from "./welcome-claim.ts";
@@ -29,14 +29,18 @@ export function createWelcome(deps: WelcomeDeps): Welcome {
     if (signedOn.kind === "registered") return signedOn;
     if (signedOn.kind === "claim") return welcomeClaim(deps, packet, signedOn, guest);
     const place = takePlace(deps, packet, signedOn, guest);
+    const endBefore = (): Promise<void> | undefined => {
+      return guest.isGone() ? undefined : endSessionBefore(spaceOf(deps, signedOn), packet, ownerOf(signedOn), signedOn.clientId);
+    };
     try {
-      const forgetting = forgetKeptSession(spaceOf(deps, signedOn), packet, ownerOf(signedOn), signedOn.clientId);
-      if (forgetting !== undefined) await forgetting;
+      for (let ending = endBefore(); ending !== undefined; ending = endBefore()) await ending;
       if (guest.isGone()) return place.leave();
       if (signedOn.kind === "client") return place.give(welcomeClient(deps, packet, signedOn, guest.output));
       const protocol = protocolNames[packet.protocolLevel];
       const way = { protocol, ...(guest.address === undefined ? {} : { address: guest.address }) };
       const arrival = await deps.attendance.arrive(signedOn.identity, signedOn.clientId, way);
+      // Another one may have come and gone under this client id meanwhile.
+      for (let ending = endBefore(); ending !== undefined; ending = endBefore()) await ending;
       const welcomed = welcomeArrived(deps, packet, { signedOn, arrival }, guest);
       if (welcomed === undefined) return place.leave();
       // A right may have been taken away while it was being looked at.

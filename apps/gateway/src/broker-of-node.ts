@@ -1,16 +1,14 @@
 // The broker's part of a gateway node: every tenant's space, and the stream that carries what is kept to the sessions service.
 import type { SessionApi } from "@mooring/contracts";
 import { type Clock, type Log, type Metrics, pause, type Running, StartError, type TimerWheel } from "@mooring/kit";
-import type { WillRights } from "./auth/will-rights.ts";
 import { Figures } from "./broker/figures.ts";
 import type { BrokerLimits } from "./broker/limits.ts";
-import type { Message } from "./broker/message.ts";
 import { restoreSessions } from "./broker/restore.ts";
-import type { Session } from "./broker/session.ts";
 import { Spaces } from "./broker/spaces.ts";
 import { StoreStream } from "./broker/store-stream.ts";
+import { createWillPublisher, type WillPublisherDeps } from "./will-publisher.ts";
 
-export interface BrokerDeps {
+export interface BrokerDeps extends WillPublisherDeps {
   readonly nodeId: string;
   readonly sessions: Pick<SessionApi, "write" | "loadQueue" | "listSessions" | "listRetained">;
   readonly limits: BrokerLimits;
@@ -19,8 +17,6 @@ export interface BrokerDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly onCongestion: (congested: boolean) => void;
-  readonly onDeviceWill: (session: Session, will: Message) => void;
-  readonly willRights: Pick<WillRights, "ask">;
 }
 
 export interface Broker {
@@ -34,25 +30,16 @@ export interface Broker {
 
 const restoreMsMax = 60_000;
 const retryMs = 500;
-/** Below any delay of a will that a client can ask for, and above what passes between a connection's end and a will without delay. */
-const delayMsMin = 500;
 /** How often retained messages that have expired are let go of; until then they are not sent to anybody. */
 const expireMs = 60_000;
 
 export function createBroker(deps: BrokerDeps): Broker {
   const { sessions, log, clock, metrics } = deps;
   const store = new StoreStream({ sessions, log, onCongestion: deps.onCongestion });
+  const wills = createWillPublisher(deps);
   const spaces = new Spaces({
     ...{ nodeId: deps.nodeId, store, limits: deps.limits, wheel: deps.wheel, clock },
-    onWill(session, will) {
-      const publish = (): void => {
-        if (session.owner.startsWith("device:")) deps.onDeviceWill(session, will);
-        else session.space.route(will, will.topic, 0, session);
-      };
-      // Until its connection ended the owner was looked at all the time.
-      if (clock.now() - session.disconnectedAtMs < delayMsMin) publish();
-      else deps.willRights.ask(session, publish);
-    },
+    onWill: wills.publish,
     onFault: (error) => log.error({ err: error }, "an error of ours, while a session without a connection was dealt with"),
   });
   offerFigures(metrics, spaces, store);
@@ -79,7 +66,12 @@ export function createBroker(deps: BrokerDeps): Broker {
       }, expireMs);
       expiring.unref();
       const running = [figures.start(), store.start(), { stop: async () => clearInterval(expiring) }];
-      return { stop: async () => void (await Promise.all(running.map((one) => one.stop()))) };
+      return {
+        async stop() {
+          await wills.stop();
+          await Promise.all(running.map((one) => one.stop()));
+        },
+      };
     },
   };
 }

@@ -86,7 +86,7 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
     willRights,
     ...{ nodeId, sessions: deps.sessions, limits, wheel, clock, log, metrics: deps.metrics },
     onCongestion: () => doors?.judgeCongestion(),
-    onDeviceWill: ({ space, owner }, will) => publishDeviceWill(uplink, space, owner, will),
+    onDeviceWill: (session, will, tell) => publishDeviceWill(uplink, session, will, tell),
   });
   const { spaces } = broker;
   const { connectionsPerDeviceMax } = limits;

@@ -1,4 +1,4 @@
-import { asTenantId } from "@mooring/contracts";
+import { asTenantId, serviceCaller } from "@mooring/contracts";
 import { type Properties, ProtocolLevel } from "@mooring/mqtt";
 import { describe, expect, test } from "vitest";
 import { useGateway } from "../fixture.test-support.ts";
@@ -27,9 +27,15 @@ async function backEnd(name: string, will: ReturnType<typeof delayed> | null = n
   return client.signOn({ clientId: name, password: Buffer.from(secret), will, properties });
 }
 
-async function device(clientId: string, name: string): Promise<MqttClient> {
+async function device(clientId: string, name: string, more: object = {}): Promise<MqttClient> {
   const client = fixture.open(await fixture.harness.credential(name), ProtocolLevel.V5);
-  return client.signOn({ clientId, properties, will: { ...delayed(name), topic: `/${productKey}/${name}/user/will` } });
+  return client.signOn({ clientId, properties, will: { ...delayed(name), topic: `/${productKey}/${name}/user/will`, ...more } });
+}
+
+/** The wills that are on disk. */
+async function stored(): Promise<readonly string[]> {
+  const { sessions } = await fixture.harness.sessions.listSessions(serviceCaller("gateway"), {});
+  return sessions.flatMap(({ will }) => (will === undefined ? [] : [Buffer.from(will.payload).toString()]));
 }
 
 /** Waits until no more than these are connected. */
@@ -74,5 +80,34 @@ describe("a will with a delay", () => {
     expect(await heard(listener, await backEnd("last", delayed("last")), "last")).toEqual(["last"]);
     fixture.harness.devices.isDown = false;
     await listener.message(({ payload }) => payload === "dev-1");
+  });
+
+  test("stays on disk while nobody can say whether it may be published, and leaves it then", async () => {
+    const listener = await backEnd("listener");
+    await listener.subscribe(`/${productKey}/+/user/will`);
+    (await device("c1", "dev-1")).end();
+    await left(1);
+    fixture.harness.devices.isDown = true;
+    await heard(listener, await backEnd("last", delayed("last")), "last");
+    expect(await stored()).toEqual(["dev-1"]);
+    fixture.harness.devices.isDown = false;
+    await expect.poll(stored).toEqual([]);
+  });
+});
+
+describe("the will of a device", () => {
+  test("stays on disk until the log has it, and is in it once", async () => {
+    const { events } = fixture.harness;
+    const listener = await backEnd("listener");
+    await listener.subscribe(`/${productKey}/+/user/will`);
+    const client = await device("c1", "dev-1", { properties: null });
+    events.isHeld = true;
+    client.end();
+    await heard(listener, await backEnd("last", delayed("last")), "last");
+    expect(await stored()).toEqual(["dev-1"]);
+    events.isHeld = false;
+    await listener.message(({ payload }) => payload === "dev-1");
+    await expect.poll(stored).toEqual([]);
+    expect(events.ofKind("message")).toHaveLength(1);
   });
 });

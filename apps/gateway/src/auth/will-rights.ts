@@ -15,7 +15,7 @@ export interface WillOwner {
 
 /** Asked at once; the others wait. */
 const asksMax = 32;
-/** Wills that wait, each of 16 KB at most. One more is let go of: what cannot be asked about is not said. */
+/** Wills that wait. One more is to come again. */
 const waitingMax = 10_000;
 const retryMs = 500;
 
@@ -27,27 +27,26 @@ export function createWillRights({ devices, access, log }: WillRightsDeps) {
   let asking = 0;
 
   /** Rejects when there is nobody who knows; undefined when there is nothing to ask. */
-  const askAbout = (from: WillOwner): Promise<unknown> | undefined => {
+  const askAbout = (owner: string, credentialId: string | undefined): Promise<unknown> | undefined => {
     const caller = serviceCaller("gateway");
-    const [kind = "", id = ""] = from.owner.split(":");
-    const credentialId = credentials.get(from);
+    const [kind = "", id = ""] = owner.split(":");
     if (kind === "device") return credentialId === undefined ? undefined : devices.checkCredential(caller, { deviceId: id, credentialId });
     return kind === "key" ? access.findScramVerifier(caller, { keyId: id }) : undefined;
   };
 
-  const settle = async (from: WillOwner, publish: () => void): Promise<void> => {
+  const settle = async (owner: string, credentialId: string | undefined, answer: (mayPublish: boolean) => void): Promise<void> => {
     for (;;) {
       try {
-        await askAbout(from);
+        await askAbout(owner, credentialId);
         break;
       } catch (error) {
         const code = error instanceof PlatformError ? error.code : "internal";
-        if (code === "unauthenticated" || code === "permissionDenied" || code === "notFound") return;
-        log.warn({ err: error, owner: from.owner }, "it cannot be asked whether a will may be published; it is tried again");
+        if (code === "unauthenticated" || code === "permissionDenied" || code === "notFound") return answer(false);
+        log.warn({ err: error, owner }, "it cannot be asked whether a will may be published; it is tried again");
         await pause(retryMs);
       }
     }
-    publish();
+    answer(true);
   };
 
   const work = (): void => {
@@ -69,13 +68,22 @@ export function createWillRights({ devices, access, log }: WillRightsDeps) {
     remember(session: WillOwner, credentialId: string): void {
       credentials.set(session, credentialId);
     },
-    /** Calls `publish` once it is known that the owner may still speak: at once where there is nothing to ask, and never when it may not. */
-    ask(session: WillOwner, publish: () => void): void {
-      const isKnown = session.owner.startsWith("key:") || credentials.has(session);
-      if (!isKnown) return publish();
-      if (waiting.length >= waitingMax) return log.error({ owner: session.owner }, "too many wills wait; one is not published");
-      waiting.push(() => settle(session, publish));
+    /**
+     * Answers once it is known whether the owner may still speak: at once where there is nothing to ask. False, without an answer, when too many wills
+     * wait: it is to be asked again.
+     */
+    ask(session: WillOwner, answer: (mayPublish: boolean) => void): boolean {
+      const { owner } = session;
+      // Of the connection that left the will: its client may come back with another one.
+      const credentialId = credentials.get(session);
+      if (!owner.startsWith("key:") && credentialId === undefined) {
+        answer(true);
+        return true;
+      }
+      if (waiting.length >= waitingMax) return false;
+      waiting.push(() => settle(owner, credentialId, answer));
       work();
+      return true;
     },
   };
 }

@@ -91,9 +91,11 @@ export class Node {
     this.spaces = new Spaces({
       ...{ nodeId: "node", store: this.store, wheel: this.wheel, clock },
       limits: { ...limits, ...some, sessionExpirySMax: 3_600, willDelaySMax: 3_600 },
-      onWill: (session, message) => {
+      onWill: (session, message, tell) => {
         watch.onWill(message.payload.toString());
+        session.space.store.together();
         session.space.route(message, message.topic, 0, session);
+        tell("published");
       },
       onFault: (error) => watch.fail(`something broke: ${error}`),
     });

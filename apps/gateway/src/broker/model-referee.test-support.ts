@@ -83,8 +83,8 @@ export class Referee implements Watch, Judge {
     this.ledger.onLost(new Set(before.filter((serial) => !after.has(serial))));
     const over: BookSession[] = [];
     for (const [key, session] of [...sessions]) {
-      // With a will that is owed it ends when the node looks at it.
-      if (this.book.endsAtMs(session) <= nowMs && !session.will) {
+      // With a will that is owed it ends when the node looks at it, unless it did not outlive its connection.
+      if (this.book.endsAtMs(session) <= nowMs && (!session.will || session.expiryS === 0)) {
         sessions.delete(key);
         over.push(session);
       } else if (session.isConnected) {
@@ -96,6 +96,7 @@ export class Referee implements Watch, Judge {
     for (const serial of after) if (!this.#awayAfter.has(serial)) this.#awayAfter.set(serial, this.#event);
     this.#sessionOf.clear();
     this.#due.clear();
+    for (const { will, tenantId } of over) if (will !== null) this.#due.set(will.payload, { will, tenantId });
     this.book.startedAtMs = nowMs;
     // Until the gateway has started: what it does meanwhile belongs to this event.
     this.#depth = 1;

@@ -26,7 +26,10 @@ async function start(ops: readonly SessionOp[], more: Partial<typeof limits> = {
   const running = store.start();
   const spaces = new Spaces({
     ...{ nodeId: "node", store, limits: { ...limits, ...more }, wheel, clock },
-    onWill: (_session, { topic }) => void wills.push(topic),
+    onWill: (_session, { topic }, tell) => {
+      wills.push(topic);
+      tell("published");
+    },
     onFault: (error) => {
       throw error;
     },

@@ -47,14 +47,19 @@ export async function restoreSessions(deps: RestoreDeps): Promise<void> {
   }
   // Only now, so that every session that is kept gets the wills of those that were connected when the process ended.
   for (const session of cut) session.afterCrash();
-  for (const session of over) session.space.shared.settle(session);
+  for (const session of over) {
+    session.space.publishWill(session);
+    session.space.shared.settle(session);
+  }
   for (const space of deps.spaces.all()) for (const session of [...space.all()]) session.scheduleEnd(session.disconnectedAtMs);
   if (sessions + retained > 0) deps.log.info({ sessions, retained }, "sessions and retained messages are back");
 }
 
-/** It has ended, and is there for what others may have of its queue. Its client may have another one by now. */
+/** It has ended, and is there for its will and what others may have of its queue. Its client may have another one by now. */
 function isOver({ expiryIntervalS, disconnectedAtMs, will }: ListedSession, nowMs: number): boolean {
-  if (will !== undefined || disconnectedAtMs === undefined || expiryIntervalS === neverExpires) return false;
+  if (disconnectedAtMs === undefined || expiryIntervalS === neverExpires) return false;
+  // Its end and its will have come in the time without a node: they come now.
+  if (will !== undefined && expiryIntervalS > 0) return false;
   return disconnectedAtMs + expiryIntervalS * 1_000 <= nowMs;
 }
 

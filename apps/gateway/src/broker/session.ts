@@ -43,6 +43,7 @@ export class Session extends WheelEntry {
   channel: SessionChannel | null = null;
   protocolLevel = 0;
   expiryS = 0;
+  /** Of its connection, or of the last one until it is out for good. */
   will: SessionWill | null = null;
   connectedAtMs = 0;
   disconnectedAtMs = 0;
@@ -101,6 +102,7 @@ export class Session extends WheelEntry {
   // ---- connections
 
   attach(channel: SessionChannel, will: SessionWill | null): void {
+    this.space.wills.onAttach(this);
     this.channel = channel;
     this.space.counters.connections++;
     this.will = will;
@@ -134,14 +136,13 @@ export class Session extends WheelEntry {
 
   /** The connection is gone. `isClean`: the client said goodbye, so that its will goes with it [MQTT-3.14.4-3]. */
   detach(isClean: boolean): void {
-    const { will } = this;
     this.channel = null;
     this.space.counters.connections--;
     this.disconnectedAtMs = this.space.clock.now();
     if (isClean) this.will = null;
     if (this.expiryS === 0) return this.space.end(this);
     this.#forgetMessages();
-    const delayS = Math.min(will?.delayS ?? 0, this.expiryS);
+    const delayS = Math.min(this.will?.delayS ?? 0, this.expiryS);
     if (this.will !== null && delayS === 0) this.space.publishWill(this);
     this.space.keep(this);
     this.scheduleEnd(this.disconnectedAtMs);
@@ -204,7 +205,7 @@ export class Session extends WheelEntry {
     if (this.#willDueMs !== 0 && now >= this.#willDueMs) {
       this.#willDueMs = 0;
       this.space.publishWill(this);
-      this.space.keep(this);
+      if (this.will === null) this.space.keep(this);
     }
     if (now >= this.#expiresMs) this.space.end(this);
     else this.#scheduleNext();

@@ -34,10 +34,12 @@ export class SharedQueues {
   onEnded(session: Session): void {
     if (!session.isDurable) {
       for (const flight of session.owed()) if (mayGoOn(flight)) this.#handOn(session, flight);
-    } else if (session.mayHoldShared && this.#space.hasGroups) {
-      this.#space.keepOver(session);
-      this.settle(session);
-    } else this.#space.endings.write(session.key, { op: "deleteSession", sessionId: session.id });
+      return;
+    }
+    const isQueueOwed = session.mayHoldShared && this.#space.hasGroups;
+    if (isQueueOwed || session.will !== null) this.#space.keepOver(session);
+    else this.#space.endings.write(session.key, { op: "deleteSession", sessionId: session.id });
+    if (isQueueOwed) this.settle(session);
   }
 
   /** Of a session that is over: hands on what is in its queue, and deletes it. */
@@ -50,11 +52,13 @@ export class SharedQueues {
   #onQueue(session: Session, flights: readonly Flight[] | undefined): void {
     if (flights === undefined) return this.#space.wheel.schedule(session, retryMs);
     for (const flight of flights) if (mayGoOn(flight)) this.#handOn(session, flight);
-    this.#forget(session);
+    session.isOver = false;
+    this.forget(session);
   }
 
-  #forget({ id }: Session): void {
-    this.#space.store.write({ op: "deleteSession", sessionId: id }, null);
+  /** Deletes what is over, unless its will is still to be published. */
+  forget({ id, isDurable, will }: Session): void {
+    if (isDurable && will === null) this.#space.store.write({ op: "deleteSession", sessionId: id }, null);
   }
 
   /** False when nobody takes it: then it is still where it was. */

@@ -8,10 +8,11 @@ import type { Clock, TimerWheel } from "@mooring/kit";
 import type { PublishPacket, Qos } from "@mooring/mqtt";
 import { Commit } from "./commit.ts";
 import { BrokerCounters } from "./counters.ts";
+import { DueWills, type PublishWill } from "./due-wills.ts";
 import { Endings } from "./endings.ts";
 import { KeptQueues } from "./kept-queues.ts";
 import type { BrokerLimits } from "./limits.ts";
-import { createMessage, Message, messageOfPacket } from "./message.ts";
+import { Message, messageOfPacket } from "./message.ts";
 import type { SessionStore } from "./ports.ts";
 import { RetainedMessages } from "./retained.ts";
 import { Session, sessionKey } from "./session.ts";
@@ -28,7 +29,7 @@ export interface SpaceDeps {
   readonly wheel: TimerWheel;
   readonly clock: Clock;
   /** How the will of a session is published: a device's goes the way of what it says. */
-  readonly onWill: (session: Session, message: Message) => void;
+  readonly onWill: PublishWill;
   /** Told what broke while a session without a connection was dealt with. */
   readonly onFault: (error: unknown) => void;
 }
@@ -51,12 +52,12 @@ export class Space {
   readonly queues: KeptQueues;
   readonly shared = new SharedQueues(this);
   readonly endings: Endings;
+  readonly wills: DueWills;
   readonly onFault: SpaceDeps["onFault"];
   readonly #table = new SubscriptionTable();
   readonly #sessions = new Map<string, Session>();
   #kept = 0;
   readonly #nodeId: string;
-  readonly #onWill: SpaceDeps["onWill"];
 
   constructor(deps: SpaceDeps) {
     this.tenantId = deps.tenantId;
@@ -65,9 +66,9 @@ export class Space {
     this.wheel = deps.wheel;
     this.clock = deps.clock;
     this.#nodeId = deps.nodeId;
-    this.#onWill = deps.onWill;
     this.onFault = deps.onFault;
     this.endings = new Endings(deps.store);
+    this.wills = new DueWills(this, deps.onWill);
     this.queues = new KeptQueues({ ...deps, counters: this.counters });
   }
 
@@ -203,7 +204,10 @@ export class Space {
     session.subscriptions.clear();
     try {
       // When nothing is left of it: it would take what another member of its group can have.
-      if (session.will !== null) this.publishWill(session);
+      this.publishWill(session);
+    } catch (error) {
+      session.will = null;
+      throw error;
     } finally {
       if (session.isDurable) this.#kept--;
       this.shared.onEnded(session);
@@ -215,14 +219,15 @@ export class Space {
     this.#kept++;
   }
 
+  /** The session's will, if it has one, is due: see DueWills. */
   publishWill(session: Session): void {
-    const { will } = session;
-    if (will === null) return;
-    session.will = null;
-    this.counters.willsPublished++;
-    const { topic, payload, qos, retain, properties } = will.message;
-    const expiresAtMs = will.expiryIntervalS === undefined ? 0 : this.clock.now() + will.expiryIntervalS * 1_000;
-    this.#onWill(session, createMessage({ topic, payload, qos, retain, properties }, expiresAtMs));
+    this.wills.publish(session);
+  }
+
+  /** The will of a session, or of one that was, is out for good. */
+  onWillOut(session: Session): void {
+    if (this.#sessions.get(session.key) === session || session.isOver) this.keep(session);
+    else this.shared.forget(session);
   }
 
   /** Writes down how a session is. */
@@ -230,7 +235,7 @@ export class Space {
     if (session.isDurable) this.store.write(this.#putSession(session), null);
   }
 
-  /** Writes down that it has ended, and leaves what is in its queue. */
+  /** Writes down that it has ended, and leaves what of it is still for others: its will, what is in its queue. */
   keepOver(session: Session): void {
     session.expiryS = 0;
     this.endings.write(session.key, this.#putSession(session));

@@ -51,6 +51,9 @@ export interface Gateway extends Running {
   restorePresence(): Promise<void>;
 }
 
+/** A keep-alive of one second ends after 1.5 s to 1.6 s of silence [MQTT-3.1.2-22]; one of a minute is passed over once on the way. */
+const wheelOptions = { tickMs: 100, slots: 1_024 };
+
 /** Starts the doors given an address and everything behind them. Rejects when an address cannot be listened on; nothing is left open then. */
 export async function startGateway(deps: GatewayDeps, options: GatewayOptions): Promise<Gateway> {
   makeStringsFast();
@@ -61,7 +64,7 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
   const { rare } = life.add("counters", startCounting(counters, deps.metrics));
   const registry = new Registry();
   const models = new Models({ directory: createModelDirectory({ devices, thingModels: deps.thingModels, service: "gateway" }), log });
-  const wheel = new TimerWheel();
+  const wheel = new TimerWheel(wheelOptions);
   let doors: MqttDoors | undefined;
   const stream = new UplinkStream({
     events: deps.events,

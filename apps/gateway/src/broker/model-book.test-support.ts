@@ -3,7 +3,7 @@ import type { ListedSession, StoredMessage } from "@mooring/contracts";
 import { filterMatches, parseSharedFilter } from "@mooring/mqtt";
 
 /** Deadlines are met by a wheel of seconds. */
-const slackMs = 2_000;
+const slackMs = 1_000;
 
 export interface BookSubscription {
   readonly qos: number;

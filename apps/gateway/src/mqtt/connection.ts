@@ -101,7 +101,7 @@ export class Connection extends HeldReading implements Host, WriterOwner, Stream
     this.#silenceMsMax = chooseKeepAlive(packet, limits) * 1_500; // [MQTT-3.1.2-22]
     this.heardAtMs = wheel.nowMs;
     wheel.cancel(this);
-    if (this.#silenceMsMax > 0) wheel.schedule(this, this.#silenceMsMax);
+    if (this.#silenceMsMax > 0) wheel.scheduleAt(this, this.#silentAtMs);
     const connack = fittingConnack(offered, packet.protocolLevel, this.#maximumPacketSize);
     if (connack === undefined) return this.close(ReasonCode.PacketTooLarge, "packetSize");
     this.put(connack);
@@ -145,7 +145,7 @@ export class Connection extends HeldReading implements Host, WriterOwner, Stream
     this.#stalledAtMs = 0;
     this.release(Hold.Writing);
     this.heardAtMs = this.deps.wheel.nowMs;
-    if (this.#silenceMsMax > 0) this.deps.wheel.schedule(this, this.#silenceMsMax);
+    if (this.#silenceMsMax > 0) this.deps.wheel.scheduleAt(this, this.#silentAtMs);
     else this.deps.wheel.cancel(this);
   }
 
@@ -163,6 +163,11 @@ export class Connection extends HeldReading implements Host, WriterOwner, Stream
     this.guarded(() => this.#judge());
   }
 
+  /** When it has been silent for too long, on the wheel's clock: it was heard within the tick that began then. */
+  get #silentAtMs(): number {
+    return this.heardAtMs + this.deps.wheel.tickMs + this.#silenceMsMax;
+  }
+
   #judge(): void {
     const { wheel, limits, rare } = this.deps;
     if (this.state === State.Closed) {
@@ -171,14 +176,13 @@ export class Connection extends HeldReading implements Host, WriterOwner, Stream
       rare.onConnectionRefused("deadline");
       this.stream.destroy();
     } else if (this.#stalledAtMs !== 0) {
-      const left = this.#stalledAtMs + limits.stalledMs - wheel.nowMs;
-      if (left > 0) return wheel.schedule(this, left);
+      const dueAtMs = this.#stalledAtMs + wheel.tickMs + limits.stalledMs;
+      if (wheel.nowMs < dueAtMs) return wheel.scheduleAt(this, dueAtMs);
       this.close(ReasonCode.QuotaExceeded, "slowConsumer");
     } else {
       // A client that is not being read cannot be heard.
       if (this.isHeld) this.heardAtMs = wheel.nowMs;
-      const left = this.heardAtMs + this.#silenceMsMax - wheel.nowMs;
-      if (left > 0) wheel.schedule(this, left);
+      if (wheel.nowMs < this.#silentAtMs) wheel.scheduleAt(this, this.#silentAtMs);
       else this.close(ReasonCode.KeepAliveTimeout, "keepAlive");
     }
   }

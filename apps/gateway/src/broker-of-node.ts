@@ -1,6 +1,6 @@
 // The broker's part of a gateway node: every tenant's space, and the stream that carries what is kept to the sessions service.
-import type { SessionApi } from "@mooring/contracts";
-import { type Clock, type Log, type Metrics, pause, type Running, StartError, type TimerWheel } from "@mooring/kit";
+import type { SessionApi, SessionLimits } from "@mooring/contracts";
+import { type Clock, type Log, type Metrics, pause, type Running, SettingError, StartError, type TimerWheel } from "@mooring/kit";
 import { Figures } from "./broker/figures.ts";
 import type { BrokerLimits } from "./broker/limits.ts";
 import { restoreSessions } from "./broker/restore.ts";
@@ -16,6 +16,8 @@ export interface BrokerDeps extends WillPublisherDeps {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Told what the sessions service takes. Throws SettingError when that is less than what clients may say. */
+  readonly onStoreLimits: (limits: SessionLimits) => void;
   readonly onCongestion: (congested: boolean) => void;
 }
 
@@ -23,7 +25,7 @@ export interface Broker {
   readonly spaces: Spaces;
   readonly store: StoreStream;
   readonly figures: Figures;
-  /** Puts back what was kept. Throws StartError when the sessions service cannot be reached for a minute. */
+  /** Puts back what was kept. Throws StartError when the sessions service cannot be reached for a minute, and what `onStoreLimits` throws. */
   restore(): Promise<void>;
   start(): Running;
 }
@@ -52,8 +54,9 @@ export function createBroker(deps: BrokerDeps): Broker {
       const giveUpAt = performance.now() + restoreMsMax;
       for (;;) {
         try {
-          return await restoreSessions({ sessions, spaces, clock, log });
+          return await restoreSessions({ sessions, spaces, onStoreLimits: deps.onStoreLimits, clock, log });
         } catch (cause) {
+          if (cause instanceof SettingError) throw cause;
           if (performance.now() > giveUpAt) throw new StartError("The sessions service cannot be reached", { cause });
           log.warn({ err: cause }, "sessions cannot be read yet; it is tried again");
           await pause(retryMs);

@@ -83,7 +83,7 @@ export const brokerSettings = {
     default: 1_024,
     min: 128,
     max: 65_535,
-    doc: "Longest topic or filter of a client of the broker, in bytes; one that is kept or retained is bounded by the sessions service too.",
+    doc: "Longest topic or filter of a client of the broker, in bytes; not more than MOORING_SESSION_TOPIC_BYTES_MAX.",
   },
   topicLevelsMax: {
     env: "MOORING_MQTT_TOPIC_LEVELS_MAX",
@@ -100,7 +100,7 @@ export const brokerSettings = {
     // The platform's own topics, with the longest names in them.
     min: 256,
     max: 65_535,
-    doc: "Longest topic or filter of a device, in bytes: a longer topic ends the connection with 0x90, a longer filter is answered with 0x8F.",
+    doc: "Longest topic or filter of a device, in bytes: a longer topic ends the connection with 0x90, a longer filter is answered with 0x8F. Not more than MOORING_SESSION_TOPIC_BYTES_MAX.",
   },
   deviceTopicLevelsMax: {
     env: "MOORING_MQTT_DEVICE_TOPIC_LEVELS_MAX",

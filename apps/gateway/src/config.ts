@@ -135,7 +135,7 @@ export const gatewaySettings = {
     default: 262_144,
     min: 16_384,
     max: 1_048_576,
-    doc: "Largest MQTT packet taken from a signed-on device, in bytes.",
+    doc: "Largest MQTT packet taken from a signed-on device, in bytes; with a topic, not more than MOORING_SESSION_MESSAGE_BYTES_MAX.",
   },
   writeBytesMax: {
     env: "MOORING_CONNECTION_WRITE_BYTES_MAX",

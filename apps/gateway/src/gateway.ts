@@ -14,6 +14,7 @@ import { createChanges } from "./changes.ts";
 import { ConnectionCounts } from "./connection-counts.ts";
 import { GatewayCounters, startCounting } from "./counters.ts";
 import { type HttpDoor, startHttpDoor } from "./http/door.ts";
+import { assertKeepable } from "./keepable.ts";
 import { startModelChanges } from "./model-changes.ts";
 import { createMqttDoors, type MqttDoors } from "./mqtt/doors.ts";
 import { createReady } from "./mqtt/ready.ts";
@@ -88,6 +89,7 @@ export async function startGateway(deps: GatewayDeps, options: GatewayOptions): 
   const broker = createBroker({
     willRights,
     ...{ nodeId, sessions: deps.sessions, limits, wheel, clock, log, metrics: deps.metrics },
+    onStoreLimits: (kept) => assertKeepable(limits, kept),
     onCongestion: () => doors?.judgeCongestion(),
     onDeviceWill: (session, will, tell) => publishDeviceWill(uplink, session, will, tell),
   });

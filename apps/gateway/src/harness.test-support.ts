@@ -118,6 +118,7 @@ export async function startHarness(
   options: Partial<GatewayLimits> = {},
   development: Partial<DevelopmentOptions> = {},
   tlsSource?: TlsSource,
+  sessions: MemorySessions = createMemorySessions(),
 ): Promise<Harness> {
   const nowMs = Date.now();
   const authority = await createRootAuthority({ name: { commonName: "test" }, validityDays: 2, nowMs });
@@ -128,7 +129,6 @@ export async function startHarness(
   const waited = new Set<string>();
   const cluster = createMemoryCluster({ log: silentLog });
   const gateways = new Map<string, Gateway>();
-  const sessions = createMemorySessions();
   const keys = new Map<string, Caller>();
   const scramVerifiers = new Map<string, ScramVerifier>();
   let keyError: PlatformError | undefined;

@@ -42,7 +42,7 @@ export function createSessionService({ writer, reader, limits, onCommit }: Sessi
       // A gateway that starts again sees what its streams before have left here; the store waits for those of other processes.
       if (after === undefined) await commits.settled();
       const { items: sessions, next } = await reader.sessions(after, limit);
-      return { sessions, ...(next === undefined ? {} : { nextPageToken: next }) };
+      return { sessions, limits, ...(next === undefined ? {} : { nextPageToken: next }) };
     },
 
     async loadQueue(caller, request) {

@@ -1,6 +1,7 @@
 import type { Caller } from "./caller.ts";
 import type { ErrorCode } from "./errors.ts";
 import type { PageRequest } from "./page.ts";
+import type { SessionLimits } from "./session-check.ts";
 
 /** `expiryIntervalS` of a session that never expires [MQTT-3.1.2.11.2]. */
 export const sessionNeverExpires = 0xffff_ffff;
@@ -279,12 +280,13 @@ export interface SessionApi {
   /**
    * All sessions that have not expired, of all tenants, in the order of their ids; for a day also those that have, with a will that nobody has published,
    * or with messages of shared subscriptions in their queue, which other members may have. The first page waits for what is being committed, so that a
-   * gateway that starts again sees all that its streams before may still have stored.
+   * gateway that starts again sees all that its streams before may still have stored. `limits`: what `write` takes; a service that does not say takes
+   * what it does by default.
    */
   listSessions(
     caller: Caller,
     request: ListRequest,
-  ): Promise<{ readonly sessions: readonly ListedSession[]; readonly nextPageToken?: string }>;
+  ): Promise<{ readonly sessions: readonly ListedSession[]; readonly nextPageToken?: string; readonly limits?: SessionLimits }>;
   /**
    * Of one session's queue what follows `afterSeq`, in order, at most `limit` (1 to 1,000) items and about `bytesMax` (1 to 2 MB) bytes of messages,
    * one at least. Messages that have expired are left out, unless their delivery has begun (they have a packet id): that has to be ended in the one

@@ -64,7 +64,7 @@ export function createMemorySessions({ clock = systemClock, limits = sessionLimi
       assertMay(caller, "sessions.write");
       return { [Symbol.asyncIterator]: () => new WriteStream(frames, commit, streams) };
     },
-    ...createLists(rows, clock),
+    ...createLists(rows, clock, limits),
     hold: () => {
       gate ??= Promise.withResolvers<void>();
     },
@@ -137,14 +137,14 @@ class WriteStream implements AsyncIterator<SessionAck> {
   }
 }
 
-function createLists(rows: MemorySessionRows, clock: Clock): Omit<SessionApi, "write"> {
+function createLists(rows: MemorySessionRows, clock: Clock, limits: SessionLimits): Omit<SessionApi, "write"> {
   const ofTenant = ({ tenantId }: Caller) => rows.summaries(clock.now()).flatMap((one) => (one.tenantId === tenantId ? [one.summary] : []));
   return {
     async listSessions(caller, request) {
       assertMay(caller, "sessions.listSessions");
       const { limit, after } = parseSessionPage(request);
       const { page: sessions, last } = cut(rows.sessions(clock.now()), limit, ({ sessionId }) => after === undefined || sessionId > after);
-      return { sessions, ...(last === undefined ? {} : { nextPageToken: last.sessionId }) };
+      return { sessions, limits, ...(last === undefined ? {} : { nextPageToken: last.sessionId }) };
     },
 
     async loadQueue(caller, request) {

@@ -33,7 +33,7 @@ async function start(sessions: MemorySessions, clock: FakeClock) {
       throw error;
     },
   });
-  await restoreSessions({ sessions, spaces, clock, log: silentLog });
+  await restoreSessions({ sessions, spaces, onStoreLimits: () => undefined, clock, log: silentLog });
   const pass = (ms: number): void => {
     clock.advance(ms);
     for (let ticked = 0; ticked < ms + 2 * wheel.tickMs; ticked += wheel.tickMs) wheel.advance();

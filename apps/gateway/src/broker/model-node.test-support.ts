@@ -103,7 +103,13 @@ export class Node {
   }
 
   async start(): Promise<void> {
-    await restoreSessions({ sessions: this.#sessions, spaces: this.spaces, clock: this.clock, log: silentLog });
+    await restoreSessions({
+      sessions: this.#sessions,
+      spaces: this.spaces,
+      onStoreLimits: () => undefined,
+      clock: this.clock,
+      log: silentLog,
+    });
     this.watch.onDone();
     this.store.start();
   }

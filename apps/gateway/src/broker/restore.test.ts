@@ -34,7 +34,7 @@ async function start(ops: readonly SessionOp[], more: Partial<typeof limits> = {
       throw error;
     },
   });
-  await restoreSessions({ sessions, spaces, clock, log: silentLog });
+  await restoreSessions({ sessions, spaces, onStoreLimits: () => undefined, clock, log: silentLog });
   return { clock, sessions, wheel, wills, space: spaces.of(tenantId), running };
 }
 

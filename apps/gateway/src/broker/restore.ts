@@ -1,5 +1,12 @@
 // What sessions and retained messages the store has, put back when a node starts.
-import { type ListedSession, type SessionApi, type StoredSubscription, serviceCaller } from "@mooring/contracts";
+import {
+  type ListedSession,
+  type SessionApi,
+  type SessionLimits,
+  type StoredSubscription,
+  serviceCaller,
+  sessionLimitsDefault,
+} from "@mooring/contracts";
 import type { Clock, Log } from "@mooring/kit";
 import type { Qos } from "@mooring/mqtt";
 import { AwayQueue } from "./away-queue.ts";
@@ -12,6 +19,8 @@ import { chosen, type SubscriptionOptions } from "./subscription.ts";
 export interface RestoreDeps {
   readonly sessions: Pick<SessionApi, "listSessions" | "listRetained">;
   readonly spaces: Spaces;
+  /** Told what the store takes, before any session is put back. What it throws ends the start. */
+  readonly onStoreLimits: (limits: SessionLimits) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -32,6 +41,7 @@ export async function restoreSessions(deps: RestoreDeps): Promise<void> {
   const over: Session[] = [];
   for (let pageToken: string | undefined; ; ) {
     const page = await deps.sessions.listSessions(caller, pageToken === undefined ? {} : { pageToken });
+    if (pageToken === undefined) deps.onStoreLimits(page.limits ?? sessionLimitsDefault);
     for (const stored of page.sessions) {
       const session = readSession(deps.spaces.of(stored.tenantId), stored, deps.clock.now());
       if (isOver(stored, deps.clock.now())) {

@@ -1,6 +1,6 @@
 // What gateways read when they start, and what operators see.
 import { randomUUID } from "node:crypto";
-import { messageBytes } from "@mooring/contracts";
+import { messageBytes, sessionLimitsDefault } from "@mooring/contracts";
 import { errorOf, pointersOf } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { type CreateWorld, gateway, newTenant, queueOp, retainedOf, sessionsOf, subscription, textOf, write } from "./support.ts";
@@ -21,6 +21,11 @@ export function describeLists(create: CreateWorld): void {
           topics.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
         );
       }
+    });
+
+    test("a gateway that starts is told what a frame may have", async () => {
+      const { api } = await create();
+      expect((await api.listSessions(gateway, {})).limits).toEqual(sessionLimitsDefault);
     });
 
     test("each listed session has what is its own", async () => {

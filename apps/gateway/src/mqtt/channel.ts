@@ -11,7 +11,6 @@
 // subscription is 0.8 KB (heap snapshots, Node 24.21); Receipts, Replays and aliases come with the first message that needs them.
 import {
   encodePingresp,
-  encodeUnsuback,
   isValidTopicName,
   PacketType,
   type PublishPacket,
@@ -25,7 +24,7 @@ import { isPlain } from "../broker/message.ts";
 import type { Session } from "../broker/session.ts";
 import { Form } from "../broker/space.ts";
 import type { GatewayCounters } from "../counters.ts";
-import { putAck, subackOf } from "./acknowledge.ts";
+import { putAck, subackOf, unsubackOf } from "./acknowledge.ts";
 import { ReceivedAliases } from "./aliases.ts";
 import type { ChannelLimits, ChannelOutput, ChannelStart } from "./channel-ports.ts";
 import { answerOnceKept } from "./kept-changes.ts";
@@ -186,9 +185,7 @@ export abstract class Channel extends SendingChannel implements ServerPacketHand
     const { reasonCodes, ops } = unsubscribe(this.session, filters);
     this.onUnsubscribed();
     // Said before it is on disk, the subscription could be back after a crash.
-    answerOnceKept(this.session, ops, this, () =>
-      this.#putFitting(encodeUnsuback({ packetId, reasonCodes, properties: null }, this.protocolLevel)),
-    );
+    answerOnceKept(this.session, ops, this, () => this.#putFitting(unsubackOf(this.start, packetId, reasonCodes)));
   }
 
   #putFitting(bytes: Buffer): void {

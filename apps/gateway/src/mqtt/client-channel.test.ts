@@ -1,5 +1,5 @@
 // What a fresh pair of eyes found: each of these went wrong once.
-import { encodePublish, encodeSubscribe, type Properties, ProtocolLevel, type Qos, ReasonCode } from "@mooring/mqtt";
+import { encodePublish, encodeSubscribe, encodeUnsubscribe, type Properties, ProtocolLevel, type Qos, ReasonCode } from "@mooring/mqtt";
 import { until } from "@mooring/testkit";
 import { describe, expect, test } from "vitest";
 import { createMessage } from "../broker/message.ts";
@@ -30,6 +30,9 @@ function connect(space: Space, clientId: string, more: Partial<ChannelStart> = {
     subscribe(filter: string, qos: Qos) {
       const subscriptions = [{ filter, qos, noLocal: false, retainAsPublished: false, retainHandling: 0 }];
       decoder.push(encodeSubscribe({ packetId: 1, subscriptions, properties: null }, ProtocolLevel.V5));
+    },
+    unsubscribe(...filters: readonly string[]) {
+      decoder.push(encodeUnsubscribe({ packetId: 2, filters, properties: null }, ProtocolLevel.V5));
     },
     publish(topic: string, payload: string, qos: Qos, packetId = 0, properties: Properties | null = null) {
       const packet = { topic, payload: Buffer.from(payload), qos, retain: false, dup: false, packetId, properties };
@@ -129,6 +132,32 @@ test("SUBACK says in words why a filter is refused, to a client that wants words
   expect(reasonOf({}, "a/#")).toBeUndefined();
   expect(reasonOf({ saysProblems: false }, "a/#/b")).toBeUndefined();
   expect(reasonOf({ maximumPacketSize: 20 }, "a/#/b")).toBeUndefined();
+});
+
+test.each<readonly [string, string, RegExp, (client: ReturnType<typeof connect>) => void]>([
+  ["UNSUBACK", "unsuback 0,17", /no subscription to this filter/, (client) => client.unsubscribe("a", "b")],
+  ["PUBREL", "pubrel 7", /packet identifier/, ({ channel }) => channel.onPubrec(7, 0)],
+  ["PUBCOMP", "pubcomp 7 146", /packet identifier/, ({ channel }) => channel.onPubrel(7)],
+])("%s says in words what is wrong, to a client that wants words and takes so many", (_type, words, reason, act) => {
+  const { space } = start();
+  const reasonOf = (more: Partial<ChannelStart>): string | undefined => {
+    const client = connect(space, "c", more);
+    client.subscribe("a", 0);
+    act(client);
+    expect(client.out.said.at(-1)).toBe(words);
+    return client.out.reasons.at(-1);
+  };
+  expect(reasonOf({})).toMatch(reason);
+  expect(reasonOf({ saysProblems: false })).toBeUndefined();
+  expect(reasonOf({ maximumPacketSize: 20 })).toBeUndefined();
+});
+
+test("UNSUBACK has no words for what was asked for", () => {
+  const { space } = start();
+  const client = connect(space, "c");
+  client.subscribe("a", 0);
+  client.unsubscribe("a");
+  expect([client.out.said.at(-1), client.out.reasons.at(-1)]).toEqual(["unsuback 0", undefined]);
 });
 
 test("what the platform says while the queue of a session is read is not lost to what comes behind it", async () => {

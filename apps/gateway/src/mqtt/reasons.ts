@@ -31,6 +31,16 @@ export function subscribeReason(reasonCode: number): string | undefined {
   return refusedFilters[reasonCode];
 }
 
+/** What UNSUBACK says of a filter; undefined for one that is gone as asked. */
+export function unsubscribeReason(reasonCode: number): string | undefined {
+  return reasonCode === ReasonCode.NoSubscriptionExisted ? "there was no subscription to this filter" : undefined;
+}
+
+/** What goes with an acknowledgement that nobody has given words; "" for one that needs none. */
+export function acknowledgeReason(reasonCode: number): string {
+  return reasonCode === ReasonCode.PacketIdentifierNotFound ? "no message is under way with this packet identifier" : "";
+}
+
 /** Why a client of the broker may not publish. */
 export function publishReason(reasonCode: number): string {
   return reasonCode === ReasonCode.QuotaExceeded ? "no room for another retained message" : "the client may not publish to this topic";

@@ -37,13 +37,22 @@ export class Recorder implements ChannelOutput {
       onPublish: ({ topic, qos }) => say(`publish ${topic.split("/").slice(4).join("/")} ${qos}`),
       onPuback: (id, code) => say(`puback ${id} ${code}`),
       onPubrec: (id, code) => say(`pubrec ${id} ${code}`),
-      onPubrel: (id) => say(`pubrel ${id}`),
-      onPubcomp: (id, code) => say(`pubcomp ${id} ${code}`),
+      onPubrel: (id, _code, properties) => {
+        say(`pubrel ${id}`);
+        this.#reasons.push(properties?.reasonString);
+      },
+      onPubcomp: (id, code, properties) => {
+        say(`pubcomp ${id} ${code}`);
+        this.#reasons.push(properties?.reasonString);
+      },
       onSuback: ({ reasonCodes, properties }) => {
         say(`suback ${reasonCodes.join()}`);
         this.#reasons.push(properties?.reasonString);
       },
-      onUnsuback: () => say("unsuback"),
+      onUnsuback: ({ reasonCodes, properties }) => {
+        say(`unsuback ${reasonCodes.join()}`);
+        this.#reasons.push(properties?.reasonString);
+      },
       onPingresp: () => say("pingresp"),
       onDisconnect: () => say("disconnect"),
       onAuth: () => say("auth"),
@@ -60,7 +69,7 @@ export class Recorder implements ChannelOutput {
     return this.#said;
   }
 
-  /** Beside the codes of each SUBACK so far. */
+  /** Beside the codes of each SUBACK, UNSUBACK, PUBREL and PUBCOMP so far. */
   get reasons(): readonly (string | undefined)[] {
     return this.said.length === 0 ? [] : this.#reasons;
   }

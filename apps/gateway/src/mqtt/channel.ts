@@ -217,7 +217,7 @@ export abstract class Channel extends SendingChannel implements ServerPacketHand
     try {
       this.#receipts?.onClosed();
     } finally {
-      if (this.session.channel === this) this.session.detach(this.isClean);
+      if (this.session.channel === this) this.detach(this.isClean);
     }
   }
 }

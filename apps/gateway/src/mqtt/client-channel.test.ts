@@ -181,6 +181,42 @@ test("what the platform says while the queue of a session is read is not lost to
   await stop();
 });
 
+describe("a connection that is lost while retained messages are on their way to a session that is kept", () => {
+  async function lose(more: Parameters<typeof createTestSpaces>[0], expiryS: number, end: (client: ReturnType<typeof connect>) => void) {
+    const { space, stop } = start(more);
+    for (let i = 0; i < 50; i++) route(space, `1/2/3/4/r${i}`, "x", 1, true);
+    route(space, "1/2/3/4/r0", "x", 0, true);
+    const client = connect(space, "c", { windowMax: 2 }, expiryS);
+    client.subscribe("#", 1);
+    await until("the first messages", () => published(client.out.said) >= 2);
+    end(client);
+    return { space, stop };
+  }
+
+  test("leaves those of QoS 1 and 2 that are left in its queue, as many as it holds, each once", async () => {
+    for (const queuedMessagesMax of [60, 30]) {
+      const { space, stop } = await lose({ queuedMessagesMax }, 60, ({ out }) => out.close(0));
+      const { out } = connect(space, "c", { windowMax: 100 }, 60);
+      const owed = Math.min(49, queuedMessagesMax);
+      await until("what was owed", () => published(out.said) >= owed, 5_000);
+      await space.store.settled();
+      expect(new Set(out.said).size).toBe(out.said.length);
+      expect(published(out.said)).toBe(owed);
+      await stop();
+    }
+  });
+
+  test("leaves nothing of a filter that it has unsubscribed from", async () => {
+    const { space, stop } = await lose({ queuedMessagesMax: 20 }, 60, (client) => {
+      client.unsubscribe("#");
+      client.out.close(0);
+    });
+    // What was in its queue before is half of it, and what was in flight.
+    expect(space.find("|c")?.away?.messages).toBeLessThan(15);
+    await stop();
+  });
+});
+
 test("of a shared subscription's members that are all full the one with the least waiting gets the next message", async () => {
   const { space, stop } = start();
   const [one, two] = [connect(space, "one", { windowMax: 1 }), connect(space, "two", { windowMax: 1 })];

@@ -48,4 +48,19 @@ export class Replay {
     }
     return true;
   }
+
+  /** The connection of a session that is kept is gone: what is left, but for QoS 0, waits in its queue from now on, as far as there is room. */
+  leave(session: Session): void {
+    const { space, away, subscriptions } = session;
+    const { queuedMessagesMax, queuedBytesMax } = space.limits;
+    if (away === null || this.#options.qos === 0 || !subscriptions.has(this.filter)) return;
+    for (; this.#at < this.#places.length; this.#at += 2) {
+      const message = space.retained.at(this.#places, this.#at);
+      if (message === undefined || message.qos === 0 || message.isExpired(space.clock.now())) continue;
+      // What waits already is not dropped for it.
+      if (away.messages >= queuedMessagesMax || away.bytes + message.bytes > queuedBytesMax) return;
+      const qos = message.qos < this.#options.qos ? message.qos : this.#options.qos;
+      space.send(session, message.copy(), qos, true, this.#via);
+    }
+  }
 }

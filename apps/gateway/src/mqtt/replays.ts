@@ -19,6 +19,12 @@ export class Replays {
     this.#open = [...others, replay];
   }
 
+  /** The connection is gone, and the session goes on without it. */
+  leave(): void {
+    for (const replay of this.#open) replay.leave(this.#session);
+    this.#open = [];
+  }
+
   /** Sends what may be sent now. */
   pump(): void {
     for (let first = this.#open[0]; first !== undefined; first = this.#open[0]) {

@@ -107,6 +107,13 @@ export abstract class SendingChannel implements SessionChannel, RetainedOutput {
 
   // ---- the end
 
+  /** The session is without this connection from now on, and may have ended with it. */
+  protected detach(isClean: boolean): void {
+    const { session } = this;
+    session.detach(isClean);
+    if (this.space.find(session.key) === session) this.#replays?.leave();
+  }
+
   takeOver(): void {
     this.close(ReasonCode.SessionTakenOver, "takenOver");
   }

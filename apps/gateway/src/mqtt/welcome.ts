@@ -39,9 +39,7 @@ export function createWelcome(deps: WelcomeDeps): Welcome {
       const protocol = protocolNames[packet.protocolLevel];
       const way = { protocol, ...(guest.address === undefined ? {} : { address: guest.address }) };
       const arrival = await deps.attendance.arrive(signedOn.identity, signedOn.clientId, way);
-      // Another one may have come and gone under this client id meanwhile.
-      for (let ending = endBefore(); ending !== undefined; ending = endBefore()) await ending;
-      const welcomed = welcomeArrived(deps, packet, { signedOn, arrival }, guest);
+      const welcomed = await welcomeArrived(deps, packet, { signedOn, arrival }, guest, endBefore);
       if (welcomed === undefined) return place.leave();
       // A right may have been taken away while it was being looked at.
       if (deps.changes.generation !== generation) deps.changes.recheck(welcomed.channel as DeviceChannel);
@@ -53,18 +51,23 @@ export function createWelcome(deps: WelcomeDeps): Welcome {
   };
 }
 
-/** Undefined when it went while its arrival was made known. */
-function welcomeArrived(deps: WelcomeDeps, packet: ConnectPacket, arrived: Arrived, guest: Guest): Welcomed | undefined {
-  if (guest.isGone()) {
-    deps.attendance.leave(arrived.arrival, "lost");
-    return undefined;
-  }
+/** Undefined when it went while its arrival was made known. Another one may have come and gone under its client id meanwhile. */
+async function welcomeArrived(
+  deps: WelcomeDeps,
+  packet: ConnectPacket,
+  arrived: Arrived,
+  guest: Guest,
+  endBefore: () => Promise<void> | undefined,
+): Promise<Welcomed | undefined> {
   try {
-    return welcomeDevice(deps, packet, arrived, guest);
+    for (let ending = endBefore(); ending !== undefined; ending = endBefore()) await ending;
+    if (!guest.isGone()) return welcomeDevice(deps, packet, arrived, guest);
   } catch (error) {
     deps.attendance.leave(arrived.arrival, "refused");
     throw error;
   }
+  deps.attendance.leave(arrived.arrival, "lost");
+  return undefined;
 }
 
 function spaceOf({ spaces }: WelcomeDeps, signedOn: Member): Space {

@@ -5,7 +5,8 @@
 //   node    [ parent | first child | next | previous | value | size of the name | name, 3 words ]     36 bytes; next and previous are siblings
 //   slots   (hash of parent and name) -> node; what is not there is known without looking at a node (level-slots.ts)
 //
-// A name of up to 12 characters lies in the node, four to a word, and a longer one, or one beyond U+00FF, in the slab.
+// A name of up to 12 characters lies in the node, four to a word, and a longer one, or one beyond U+00FF, in the slab, where the node's number with
+// another sign is its owner.
 import { begin, finish, mix, placeOf, putIn, takeOut } from "./level-slots.ts";
 import { offsetIn, type Slab } from "./slab.ts";
 
@@ -109,6 +110,11 @@ export class LevelTree {
     }
   }
 
+  /** The slab has moved the name of this node. */
+  setName(node: number, address: number): void {
+    this.#nodes[node * fields + Name] = address;
+  }
+
   /** Whether the level begins with `$`. */
   isDollar(node: number): boolean {
     return this.#nodes[node * fields + Size] !== 0 && this.#codeAt(node, 0) === dollar;
@@ -143,7 +149,7 @@ export class LevelTree {
       nodes[base + Name] = this.#word0;
       nodes[base + Name + 1] = this.#word1;
       nodes[base + Name + 2] = this.#word2;
-    } else nodes[base + Name] = this.#keepName(text);
+    } else nodes[base + Name] = this.#keepName(node, text);
     if (sibling !== noNode) nodes[sibling * fields + Previous] = node;
     nodes[parent * fields + First] = node;
     putIn(this.#slots, this.#hash, node);
@@ -229,9 +235,9 @@ export class LevelTree {
     return true;
   }
 
-  #keepName(text: string): number {
+  #keepName(node: number, text: string): number {
     const isWide = this.#size < 0;
-    const address = this.#slab.allocate(Math.abs(this.#size) * (isWide ? 2 : 1));
+    const address = this.#slab.allocate(Math.abs(this.#size) * (isWide ? 2 : 1), -node);
     const page = this.#slab.page(address);
     let to = offsetIn(page, address);
     for (let at = this.#start; at < this.#end; at++) {

@@ -25,14 +25,14 @@ export interface RetainedExtras {
 
 export const noExtras: RetainedExtras = { properties: null, expiresAtMs: 0 };
 
-/** Copies the message into the slab. `version` is given back by `versionOf`. Returns the address. */
-export function packMessage(slab: Slab, message: Message, version: number): number {
+/** Copies the message into the slab, as a piece of this owner. `version` is given back by `versionOf`. Returns the address. */
+export function packMessage(slab: Slab, message: Message, owner: number, version: number): number {
   // A body whose properties say something about its way here goes on to nobody as it is: then topic and payload are all that is wanted of it.
   const { isPlain, qos, buffer, bodyStart } = message;
   const topicBytes = isPlain ? 0 : Buffer.byteLength(message.topic);
   const payloadStart = isPlain ? message.payloadStart - bodyStart : 2 + topicBytes + (qos === 0 ? 0 : 2);
   const size = payloadStart + message.payloadEnd - message.payloadStart;
-  const address = slab.allocate(headBytes + size);
+  const address = slab.allocate(headBytes + size, owner);
   const page = slab.page(address);
   const at = offsetIn(page, address);
   const word = at >>> 2;

@@ -137,6 +137,22 @@ describe("retained messages", () => {
     expect(there()).toEqual([]);
   });
 
+  test("a message for which there is no memory leaves all as it was: the one before it, and what comes to other topics", () => {
+    const retained = new RetainedMessages();
+    const message = (topic: string, payload: string) => messageOf({ topic, payload, qos: 0, properties: null, expiresAtMs: 0 }, false);
+    retained.put(message("a", "before"));
+    const { bytes } = retained;
+    const body = { buffer: Buffer.alloc(0), bodyStart: 0, payloadStart: 0, payloadEnd: 2 ** 53, isV5: false, isPlain: false };
+    for (const topic of ["a", "b/c"]) {
+      const endless = new Message({ topic, qos: 0, retain: true, properties: null, expiresAtMs: 0 }, body);
+      expect(() => retained.put(endless)).toThrow();
+    }
+    for (const topic of ["d", "e", "f"]) retained.put(message(topic, topic));
+    expect(matching(retained, "#").map(({ payload }) => payload.toString())).toEqual(expect.arrayContaining(["before", "d", "e", "f"]));
+    for (const topic of ["d", "e", "f"]) retained.delete(topic);
+    expect([retained.count, retained.bytes, matching(retained, "#").length]).toEqual([1, bytes, 1]);
+  });
+
   test("a copy is not changed by what replaces the message", () => {
     const retained = new RetainedMessages();
     const put = (payload: string) => retained.put(messageOf({ topic: "a", payload, qos: 0, properties: null, expiresAtMs: 0 }, false));

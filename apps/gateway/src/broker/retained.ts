@@ -48,10 +48,10 @@ export class RetainedMessages {
     if (this.#tree === noTree) this.#begin();
     let node = this.#find(topic);
     if (node === noNode) node = this.#tree.add(topic);
+    const address = this.#pack(node, message);
     const before = this.#tree.value(node);
+    this.#tree.setValue(node, address);
     if (before !== 0) this.#release(node, before);
-    this.#version = (this.#version + 1) | 0;
-    this.#tree.setValue(node, packMessage(this.#slab, message, node, this.#version));
     if (properties !== null || expiresAtMs !== 0) {
       this.#extras ??= new Map();
       this.#extras.set(node, { properties, expiresAtMs });
@@ -120,6 +120,17 @@ export class RetainedMessages {
     const tree = new LevelTree(slab);
     this.#slab = slab;
     this.#tree = tree;
+  }
+
+  /** Where there is no memory for the message, all is as it was. */
+  #pack(node: number, message: Message): number {
+    this.#version = (this.#version + 1) | 0;
+    try {
+      return packMessage(this.#slab, message, node, this.#version);
+    } catch (error) {
+      this.#tree.prune(node);
+      throw error;
+    }
   }
 
   #open(node: number): Message {

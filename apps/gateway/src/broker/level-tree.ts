@@ -53,6 +53,11 @@ export class LevelTree {
     this.#slab = slab;
   }
 
+  /** Levels that there are. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** Nodes there is memory for. */
   get capacity(): number {
     return this.#nodes.length / fields;

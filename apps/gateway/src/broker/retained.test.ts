@@ -67,6 +67,11 @@ function matching(retained: RetainedMessages, filter: string): Message[] {
   return found;
 }
 
+/** How many levels there are in these topics, those that they share counted once. */
+function levelsOf(topics: readonly string[]): number {
+  return new Set(topics.flatMap((topic) => topic.split("/").map((_, at, all) => all.slice(0, at + 1).join("/")))).size;
+}
+
 type Step =
   | { readonly put: Said; readonly isPacket: boolean }
   | { readonly drop: string }
@@ -101,7 +106,7 @@ describe("retained messages", () => {
             expect(found.sort(byTopic)).toEqual(wanted.sort(byTopic));
           }
           expect(retained.count).toBe(expected.size);
-          expect(retained.bytes).toBe([...expected.values()].reduce((sum, { bytes }) => sum + bytes, 0));
+          expect(retained.bytes).toBe([...expected.values()].reduce((sum, { bytes }) => sum + bytes, 64 * levelsOf([...expected.keys()])));
         }
         for (const [topic, message] of expected) {
           expect(whatIsSaid(retained.find(topic) as Message)).toEqual(whatIsSaid(message));
@@ -161,6 +166,16 @@ describe("retained messages", () => {
     put("after.");
     expect(copy.payload.toString()).toBe("before");
     expect(retained.find("a")?.payload.toString()).toBe("after.");
+  });
+
+  test("what they are charged is what they take, of topics with hundreds of levels too", () => {
+    const retained = new RetainedMessages();
+    const before = process.memoryUsage().arrayBuffers;
+    const deep = "/".repeat(200);
+    for (let i = 0; i < 2_000; i++)
+      retained.put(messageOf({ topic: `${i}${deep}`, payload: "p", qos: 0, properties: null, expiresAtMs: 0 }, false));
+    // With what is garbage of the tables that grew, and of the tests before.
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(4 * retained.bytes);
   });
 
   test("thousands come and go, and places from before are empty", () => {

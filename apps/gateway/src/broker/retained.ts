@@ -12,6 +12,9 @@ import { Slab } from "./slab.ts";
 /** Nodes from which on the memory is given back when the last message goes. */
 const largeNodes = 1_024;
 
+/** What a level is charged: its node, its slots, and the room to grow that both have. Topics share their first levels, and some have hundreds of their own. */
+const levelBytes = 64;
+
 /** What a tenant has that retains nothing: for all, and never written. */
 const noSlab = new Slab(() => undefined);
 const noTree = new LevelTree(noSlab);
@@ -37,9 +40,9 @@ export class RetainedMessages {
     return this.#count;
   }
 
-  /** What they are charged. */
+  /** What they are charged, and their topics' levels. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#tree.count * levelBytes;
   }
 
   /** Keeps a copy of the message in place of the topic's last one. */

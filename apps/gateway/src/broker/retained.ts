@@ -104,6 +104,12 @@ export class RetainedMessages {
     return address === 0 || versionOf(this.#slab, address) !== places[index + 1] ? undefined : this.#open(node);
   }
 
+  /** The message that lies now where another one was; it may be of another topic. */
+  inPlaceOf(places: Places, index: number): Message | undefined {
+    const node = places[index] as number;
+    return node >= this.#tree.capacity || this.#tree.value(node) === 0 ? undefined : this.#open(node);
+  }
+
   /** Drops what has expired. */
   expire(nowMs: number): void {
     if (this.#extras === null) return;

@@ -226,6 +226,36 @@ test("of a shared subscription's members that are all full the one with the leas
   await stop();
 });
 
+test("what replaces a retained message while it waits for room is sent in its place when it was dropped as a new one [MQTT-3.3.1-9]", () => {
+  const { space } = start();
+  const topics = ["l/l/l/l/replaced", "l/l/l/l/gone", "l/l/l/l/raised"];
+  for (const topic of topics) route(space, topic, "before", 0, true);
+  const client = connect(space, "c");
+  client.out.isWritable = false;
+  client.subscribe("l/#", 1);
+  route(space, "l/l/l/l/replaced", "after", 0, true);
+  route(space, "l/l/l/l/gone", "", 0, true);
+  // Where that of a topic that is gone was, that of another one comes.
+  route(space, "other", "of no subscription", 0, true);
+  client.out.isWritable = true;
+  route(space, "l/l/l/l/raised", "after", 1, true);
+  expect(client.out.said.slice(1)).toEqual(["publish raised 1"]);
+  client.channel.onRoom();
+  expect(client.out.said.slice(1)).toEqual(["publish raised 1", "publish replaced 0"]);
+});
+
+test("what replaces a retained message and has gone out as a new one is not sent again", () => {
+  const { space } = start();
+  route(space, "l/l/l/l/replaced", "before", 0, true);
+  const client = connect(space, "c");
+  client.out.isWritable = false;
+  client.subscribe("l/#", 1);
+  client.out.isWritable = true;
+  route(space, "l/l/l/l/replaced", "after", 0, true);
+  client.channel.onRoom();
+  expect(client.out.said.slice(1)).toEqual(["publish replaced 0"]);
+});
+
 test("a retained message takes the place of another one only as far as there is room", () => {
   const { space } = start({ retainedBytesMax: 1_000 });
   route(space, "a", "x", 1, true);

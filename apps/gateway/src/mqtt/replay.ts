@@ -1,6 +1,7 @@
 // Hot: retained messages on their way to a new subscription. As many as there is room for leave at a time; the rest follows as the client reads.
+import { filterMatches } from "@mooring/mqtt";
 import type { Message } from "../broker/message.ts";
-import type { Places } from "../broker/retained.ts";
+import type { Places, RetainedMessages } from "../broker/retained.ts";
 import type { Session } from "../broker/session.ts";
 import type { SubscriptionOptions, Via } from "../broker/subscription.ts";
 
@@ -20,6 +21,8 @@ export interface RetainedOutput {
 
 export class Replay {
   readonly filter: string;
+  /** A message that was to be retained was dropped while this was under way. */
+  hasMissed = false;
   readonly #places: Places;
   readonly #options: SubscriptionOptions;
   readonly #via: Via;
@@ -37,16 +40,25 @@ export class Replay {
     const { space, channel } = session;
     while (this.#at < this.#places.length) {
       if (channel === null || !channel.isWritable) return false;
-      const message = space.retained.at(this.#places, this.#at);
+      const message = space.retained.at(this.#places, this.#at) ?? this.#replacement(space.retained);
       const qos = message !== undefined && message.qos < this.#options.qos ? message.qos : this.#options.qos;
       if (message !== undefined && qos !== 0 && !mayQueue(session)) return false;
       this.#at += 2;
-      // One that was replaced meanwhile has gone out as a new message; sent now, it would come after it.
       if (message === undefined || message.isExpired(space.clock.now())) continue;
       if (qos === 0) out.sendRetained(message, this.#options.ids);
       else space.send(session, message.copy(), qos, true, this.#via);
     }
     return true;
+  }
+
+  /**
+   * What came in place of a message that waited here. It has gone out as a new one, and what waited would come behind it; but where there was no room
+   * some with QoS 0 were dropped, and then the client would have nothing of the topic.
+   */
+  #replacement(retained: RetainedMessages): Message | undefined {
+    const message = this.hasMissed ? retained.inPlaceOf(this.#places, this.#at) : undefined;
+    if (message === undefined || (message.qos !== 0 && this.#options.qos !== 0)) return undefined;
+    return filterMatches(this.filter, message.topic) ? message : undefined;
   }
 
   /** The connection of a session that is kept is gone: what is left, but for QoS 0, waits in its queue from now on, as far as there is room. */

@@ -25,6 +25,11 @@ export class Replays {
     this.#open = [];
   }
 
+  /** There was no room for a new message that is retained. */
+  onMissed(): void {
+    for (const replay of this.#open) replay.hasMissed = true;
+  }
+
   /** Sends what may be sent now. */
   pump(): void {
     for (let first = this.#open[0]; first !== undefined; first = this.#open[0]) {

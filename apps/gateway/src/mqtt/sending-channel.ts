@@ -57,6 +57,7 @@ export abstract class SendingChannel implements SessionChannel, RetainedOutput {
       if (!this.isWritable) {
         this.counters.shedDownlink++;
         this.space.counters.qos0Dropped++;
+        if (source.retain) this.#replays?.onMissed();
         return;
       }
       const retain = to.retainAsPublished && source.retain;

@@ -107,8 +107,10 @@ export abstract class HeldReading extends Guarded {
   /** First what the decoder has: it may be a reason to hold back again. */
   protected readOpen(): void {
     if (this.#holds === 0) this.#resumeDecoder();
+    // One that is closed by what it said reads on into the void, so that its end is seen.
+    if (this.state !== State.Open) return;
     if (this.#holds !== 0) this.stream.pause();
-    else if (this.state === State.Open) this.stream.resume();
+    else this.stream.resume();
   }
 
   #resumeDecoder(): void {

@@ -1,7 +1,8 @@
 // Raw sockets, and Node's own in their place: a connection cannot tell them apart.
 import { connect, createServer, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { type ByteStream, followDuplex, type StreamOwner } from "./byte-stream.ts";
+import type { ByteStream } from "./byte-stream.ts";
+import { expectClosedForGood, expectEndAndClose, follow, Recorder, turns, writePile } from "./followed-stream.test-support.ts";
 import { onPlainConnection } from "./plain-sockets.ts";
 import { openRawSockets, RawSocket, type RawSockets } from "./raw-socket.ts";
 
@@ -9,23 +10,6 @@ const ends: (() => void)[] = [];
 afterEach(() => {
   for (const end of ends.splice(0)) end();
 });
-
-class Recorder implements StreamOwner {
-  readonly events: string[] = [];
-  heard = "";
-  onBytes(chunk: Buffer): void {
-    this.heard += chunk.toString("latin1");
-  }
-  onEnd(): void {
-    this.events.push("end");
-  }
-  onDrain(): void {
-    this.events.push("drain");
-  }
-  onClosed(): void {
-    this.events.push("closed");
-  }
-}
 
 /** One accepted connection, followed and read, and its peer. */
 async function open(raw: RawSockets | null) {
@@ -38,11 +22,7 @@ async function open(raw: RawSockets | null) {
         expect(socket instanceof RawSocket).toBe(raw !== null);
         expect(socket.remoteAddress).toBe("127.0.0.1");
         socket.setNoDelay(true);
-        if (socket instanceof RawSocket) socket.owner = recorder;
-        else {
-          followDuplex(socket, recorder);
-          socket.on("drain", () => recorder.onDrain());
-        }
+        follow(socket, recorder);
         socket.resume();
         resolve(socket);
       },
@@ -80,7 +60,7 @@ describe.each([
     stream.pause();
     peer.write("two");
     await new Promise<void>((resolve) => peer.write("three", () => resolve()));
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    await turns();
     expect(recorder.heard).toBe("one");
     stream.resume();
     stream.resume();
@@ -90,15 +70,8 @@ describe.each([
   test("writes whole and in order to a peer that reads late, says how much waits, and when nothing does", async () => {
     const { stream, peer, recorder } = await open(kind);
     peer.pause();
-    let [said, heard] = ["", ""];
-    for (let number = 0; !stream.writableNeedDrain || number < 60; number++) {
-      const pieces = [`<${number}>`.padEnd(100_000, "a"), `(${number})`.padEnd(50_000, "b")];
-      stream.cork();
-      for (const piece of pieces) stream.write(Buffer.from(piece));
-      stream.uncork();
-      stream.write(Buffer.from(`${number}`));
-      said += pieces.join("") + number;
-    }
+    const said = writePile(stream);
+    let heard = "";
     expect(stream.writableLength).toBeGreaterThan(65_536);
     expect(recorder.events).toEqual([]);
     stream.end();
@@ -116,11 +89,7 @@ describe.each([
 
   test("says when the peer has said all, and closes once it has too", async () => {
     const { stream, peer, recorder } = await open(kind);
-    peer.end("bye");
-    await expect.poll(() => recorder.events).toContain("end");
-    expect(recorder.heard).toBe("bye");
-    stream.end();
-    await expect.poll(() => recorder.events).toEqual(["end", "closed"]);
+    await expectEndAndClose(stream, peer, recorder);
   });
 
   test("ends with its peer's reset, and with `destroy`, what was written left unsent: once, and without a word more", async () => {
@@ -130,14 +99,7 @@ describe.each([
       while (!stream.writableNeedDrain) stream.write(Buffer.alloc(1_000_000));
       if (cut === "peer") peer.resetAndDestroy();
       else stream.destroy();
-      await expect.poll(() => recorder.events.at(-1)).toBe("closed");
-      stream.write(Buffer.from("x"));
-      stream.pause();
-      stream.resume();
-      stream.end();
-      stream.destroy();
-      for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-      expect(recorder.events).toEqual(["closed"]);
+      await expectClosedForGood(stream, recorder);
     }
   });
 });

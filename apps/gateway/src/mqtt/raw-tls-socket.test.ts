@@ -1,123 +1,19 @@
 // Connections of a TLS listener as raw sockets, and as Node's own in their place: their owner cannot tell them apart.
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { type AddressInfo, connect as connectTcp, type Socket } from "node:net";
-import { type ConnectionOptions, connect, createServer, type Server, type TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import { connect, createServer, type TLSSocket } from "node:tls";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { findClient, makeAuthority, makeCertificate, type Tool } from "@mooring/testkit";
-import { afterEach, describe, expect, test } from "vitest";
-import { deviceTlsOptions } from "../tls.ts";
-import { type ByteStream, followDuplex, type StreamOwner } from "./byte-stream.ts";
+import { findClient } from "@mooring/testkit";
+import { describe, expect, test } from "vitest";
+import type { ByteStream } from "./byte-stream.ts";
+import { expectClosedForGood, expectEndAndClose, turns, writePile } from "./followed-stream.test-support.ts";
 import { RawTlsSocket } from "./raw-tls-socket.ts";
-import { openSecureSockets, type SecureSockets } from "./secure-sockets.ts";
-
-const authority = makeAuthority("test");
-const [own, device] = [
-  makeCertificate({ commonNames: ["localhost"], issuer: authority }),
-  makeCertificate({ commonNames: ["dev-1"], issuer: authority }),
-];
-const ends: (() => void)[] = [];
-afterEach(() => {
-  for (const end of ends.splice(0)) end();
-});
-
-class Recorder implements StreamOwner {
-  readonly events: string[] = [];
-  heard = "";
-  onChunk: () => void = () => undefined;
-  onBytes(chunk: Buffer): void {
-    this.heard += chunk.toString("latin1");
-    this.onChunk();
-  }
-  onEnd(): void {
-    this.events.push("end");
-  }
-  onDrain(): void {
-    this.events.push("drain");
-  }
-  onClosed(): void {
-    this.events.push("closed");
-  }
-}
-
-function follow(stream: ByteStream, recorder: Recorder): void {
-  if (stream instanceof RawTlsSocket) stream.owner = recorder;
-  else {
-    followDuplex(stream as TLSSocket, recorder);
-    (stream as TLSSocket).on("drain", () => recorder.onDrain());
-  }
-}
-
-const turns = async (count = 20): Promise<void> => {
-  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
-};
-
-interface Accepted {
-  readonly stream: ByteStream;
-  readonly recorder: Recorder;
-}
-
-async function listen(secure: SecureSockets | null, onAccepted: (accepted: Accepted, socket: TLSSocket) => void): Promise<Server> {
-  const tls = { certificatePem: own.pem, keyPem: own.keyPem ?? "" };
-  const server = createServer(deviceTlsOptions(tls, { handshakeMs: 10_000, sessionS: 0 }));
-  server.on("secureConnection", (socket) => {
-    const stream = secure?.take(socket) ?? socket;
-    expect(stream instanceof RawTlsSocket).toBe(secure !== null);
-    const recorder = new Recorder();
-    follow(stream, recorder);
-    stream.resume();
-    onAccepted({ stream, recorder }, socket);
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  ends.push(() => server.close());
-  return server;
-}
-
-const portOf = (server: Server): number => (server.address() as AddressInfo).port;
-
-/** One accepted connection, followed and read, and its peer. */
-async function open(secure: SecureSockets | null, more: ConnectionOptions = {}) {
-  let accept: (accepted: Accepted) => void = () => undefined;
-  const accepted = new Promise<Accepted>((resolve) => {
-    accept = resolve;
-  });
-  const server = await listen(secure, (one) => accept(one));
-  const below = connectTcp(portOf(server), "127.0.0.1");
-  const peer = connect({ socket: below, rejectUnauthorized: false, cert: device.pem, key: device.keyPem, ...more } as ConnectionOptions);
-  peer.on("error", () => undefined);
-  const { stream, recorder } = await accepted;
-  ends.push(() => {
-    below.destroy();
-    peer.destroy();
-    stream.destroy();
-  });
-  return { stream, peer, below: below as Socket, recorder, server };
-}
+import { openSecureSockets } from "./secure-sockets.ts";
+import { type Accepted, device, ends, listen, open, openOpenssl, own, portOf } from "./tls-listener.test-support.ts";
 
 const secure = openSecureSockets();
 const openssl = await findClient("openssl");
-
-/** `s_client`, which takes commands from its input: R for a second handshake, K for new keys. */
-async function openOpenssl(tool: Tool, kind: SecureSockets | null, version: "-tls1_2" | "-tls1_3") {
-  const accepted: Accepted[] = [];
-  const server = await listen(kind, (one) => accepted.push(one));
-  const child: ChildProcess = spawn(tool.path, ["s_client", "-connect", `127.0.0.1:${portOf(server)}`, version, "-nbio"], {
-    env: { ...process.env, ...tool.env },
-    stdio: "pipe",
-  });
-  ends.push(() => child.kill("SIGKILL"));
-  let said = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
-    });
-  }
-  await expect.poll(() => accepted.length).toBe(1);
-  const { stream, recorder } = accepted[0] as Accepted;
-  return { stream, recorder, say: (text: string) => child.stdin?.write(text), said: () => said, exited: once(child, "exit") };
-}
 
 test("this Node has what raw sockets over TLS need: without it connections are larger, and right", async () => {
   expect(secure).not.toBeNull();
@@ -192,15 +88,8 @@ describe.each([
   test("writes whole and in order to a peer that reads late, says how much waits, and when nothing does", async () => {
     const { stream, peer, recorder } = await open(kind, only);
     peer.pause();
-    let [said, heard] = ["", ""];
-    for (let number = 0; !stream.writableNeedDrain || number < 60; number++) {
-      const pieces = [`<${number}>`.padEnd(100_000, "a"), `(${number})`.padEnd(50_000, "b")];
-      stream.cork();
-      for (const piece of pieces) stream.write(Buffer.from(piece));
-      stream.uncork();
-      stream.write(Buffer.from(`${number}`));
-      said += pieces.join("") + number;
-    }
+    const said = writePile(stream);
+    let heard = "";
     await turns();
     expect(stream.writableLength).toBeGreaterThan(65_536);
     expect(recorder.events).toEqual([]);
@@ -221,11 +110,7 @@ describe.each([
 
   test("says when the peer has said all, and closes once it has too", async () => {
     const { stream, peer, recorder } = await open(kind, only);
-    peer.end("bye");
-    await expect.poll(() => recorder.events).toContain("end");
-    expect(recorder.heard).toBe("bye");
-    stream.end();
-    await expect.poll(() => recorder.events).toEqual(["end", "closed"]);
+    await expectEndAndClose(stream, peer, recorder);
   });
 
   test("ends with its peer's reset, with what is no TLS, and with `destroy`, what was written left unsent: once, and without a word more", async () => {
@@ -239,14 +124,7 @@ describe.each([
       if (cut === "peer") below.resetAndDestroy();
       else if (cut === "own") stream.destroy();
       else below.write("no record of TLS at all");
-      await expect.poll(() => recorder.events.at(-1)).toBe("closed");
-      stream.write(Buffer.from("x"));
-      stream.pause();
-      stream.resume();
-      stream.end();
-      stream.destroy();
-      await turns();
-      expect(recorder.events).toEqual(["closed"]);
+      await expectClosedForGood(stream, recorder);
     }
   });
 

@@ -83,14 +83,8 @@ export interface MessageHead {
   readonly expiresAtMs: number;
 }
 
-export interface MessageBody {
-  readonly isV5: boolean;
-  readonly isPlain: boolean;
-  readonly buffer: Buffer;
-  readonly bodyStart: number;
-  readonly payloadStart: number;
-  readonly payloadEnd: number;
-}
+/** Its bytes, and what may be done with them. */
+export type MessageBody = Pick<Message, "isV5" | "isPlain" | "buffer" | "bodyStart" | "payloadStart" | "payloadEnd">;
 
 /** The message of a packet, copied out of the read buffer. `topic` is the packet's, or what its alias stands for. */
 export function messageOfPacket(packet: PublishPacket, topic: string, isV5: boolean, nowMs: number): Message {
